@@ -30,10 +30,7 @@ class Address(msgspec.Struct, frozen=True):
         """Each file with the body of its answer; `DataError` for another scheme than http and https."""
         if urlsplit(self.base).scheme not in ("http", "https"):
             raise DataError(
-                f"address {self.base!r}",
-                "an http or https address",
-                repr(self.base),
-                "write it with https://",
+                f"address {self.base!r}", "http:// or https://", repr(self.base), "write the whole address"
             )
         for file in files:
             yield file, _body(f"{self.base.rstrip('/')}/{quote(file.name)}")
