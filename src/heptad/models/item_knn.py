@@ -1,0 +1,110 @@
+"""Items visited together: cosine neighbours of each item, summed over a history (co-visitation)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Final, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from heptad.models.base import Matrix, Vector
+from heptad.models.files import read_arrays, write_arrays
+from heptad.models.gram import distinct, gram
+from heptad.models.items import Codes, Histories, Ids, Vocabulary, top_of_rows, top_positions
+
+_FILE: Final = "item_knn.npz"
+
+
+class ItemKNN:
+    """score(i | history) = Σ over j in the history and among i's neighbours of similarity(i, j).
+
+    similarity(i, j) = xᵢ·xⱼ / (|xᵢ| |xⱼ| + shrinkage); each item keeps its ``neighbours`` most similar items
+    (Sarwar et al. 2001; Deshpande and Karypis 2004). Kept by history item: for item j the items it speaks for
+    are ``target[start[j]:start[j + 1]]``, so a score reads only the lists of the history.
+    """
+
+    family: ClassVar[str] = "item_knn"
+
+    def __init__(
+        self, vocabulary: Vocabulary, start: Codes, target: Codes, similarity: Vector, trained_through: int
+    ) -> None:
+        self._vocabulary, self.trained_through = vocabulary, trained_through
+        self._start, self._target, self._similarity = start, target, similarity
+
+    @classmethod
+    def fit(
+        cls,
+        users: ArrayLike,
+        items: ArrayLike,
+        weights: ArrayLike | None = None,
+        *,
+        trained_through: int,
+        neighbours: int = 100,
+        shrinkage: float = 0.0,
+    ) -> Self:
+        """Learn from interactions before ``trained_through`` (microseconds), one per row."""
+        vocabulary, codes = Vocabulary.learn(items)
+        n_items = len(vocabulary)
+        together = gram(*distinct(users, codes, weights), n_items)
+        length = np.sqrt(np.diag(together))
+        bottom = np.outer(length, length) + shrinkage
+        similar = np.divide(together, bottom, out=np.zeros_like(together), where=bottom > 0)
+        np.fill_diagonal(similar, 0.0)
+        rows, columns = [], []
+        for item in range(n_items):
+            nearest = top_positions(similar[item], neighbours)
+            nearest = nearest[similar[item, nearest] > 0]
+            rows.append(np.full(len(nearest), item, dtype=np.int64))
+            columns.append(nearest)
+        target, source = np.concatenate(rows or [codes]), np.concatenate(columns or [codes])
+        order = np.lexsort((target, source))
+        target, source = target[order], source[order]
+        start = np.searchsorted(source, np.arange(n_items + 1)).astype(np.int64)
+        return cls(vocabulary, start, target, similar[target, source], int(trained_through))
+
+    @property
+    def items(self) -> NDArray[Any]:
+        """The item ids known, sorted; columns of `scores` are in this order."""
+        return self._vocabulary.ids
+
+    def scores(self, histories: Histories) -> Matrix:
+        """(n, len(items)); 0 where no item of the history is a neighbour."""
+        rows = [self._row(history) for history in histories]
+        return np.stack(rows) if rows else np.empty((0, len(self._vocabulary)))
+
+    def score(self, histories: Histories, items: Sequence[Ids]) -> list[Vector]:
+        """For each history the scores of the given items; NaN for an unknown item."""
+        pairs = zip(histories, items, strict=True)
+        return [self._vocabulary.select(self._row(history), ids) for history, ids in pairs]
+
+    def top(
+        self, histories: Histories, k: int, exclude: Histories | None = None
+    ) -> list[tuple[NDArray[Any], Vector]]:
+        """For each history at most k (item ids, scores), best first; nothing for an unknown history."""
+        return top_of_rows(self._vocabulary, self.scores(histories), k, exclude)
+
+    def save(self, directory: Path) -> None:
+        """Write ``item_knn.npz``."""
+        arrays = {"items": self.items, "start": self._start, "target": self._target}
+        through = np.asarray(self.trained_through, dtype=np.int64)
+        write_arrays(
+            directory / _FILE, {**arrays, "similarity": self._similarity, "trained_through": through}
+        )
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read what `save` wrote."""
+        saved = read_arrays(directory / _FILE)
+        lists = (saved["start"], saved["target"], saved["similarity"])
+        return cls(Vocabulary(saved["items"]), *lists, int(saved["trained_through"]))
+
+    def _row(self, history: Ids) -> Vector:
+        pieces = [slice(self._start[j], self._start[j + 1]) for j in self._vocabulary.known(history)]
+        if not pieces:
+            return np.zeros(len(self._vocabulary))
+        target = np.concatenate([self._target[piece] for piece in pieces])
+        similarity = np.concatenate([self._similarity[piece] for piece in pieces])
+        totals = np.bincount(target, weights=similarity, minlength=len(self._vocabulary))
+        return totals.astype(np.float64, copy=False)
