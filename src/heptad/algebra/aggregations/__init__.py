@@ -1,0 +1,1 @@
+"""One aggregation per file; the file's name is the aggregation's."""

@@ -1,0 +1,1 @@
+"""What a user writes: the seven steps as frozen, typed, inert data."""

@@ -1,0 +1,84 @@
+"""Step 3: the features, in three groups by how they move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from heptad.declare.features import Calendar, Derived, Feature, Rate, Windowed, columns_of
+from heptad.declare.schema import Field, Table
+from heptad.errors import DeclarationError
+
+
+@dataclass(frozen=True)
+class SourceScore:
+    """The score a candidate source gave the item (0 where it did not propose it): a learned feature."""
+
+    source: str
+
+
+def source_score(source: str) -> SourceScore:
+    """The score of the candidate source of this name, as a feature of the ranker."""
+    return SourceScore(source)
+
+
+@dataclass(frozen=True)
+class Data:
+    """``static``: facts of a table. ``dynamic``: aggregates of events. ``contextual``: of the request itself.
+
+    Every value is a feature; its name becomes the column's (``ctr`` over two windows: ``ctr_1h``, ``ctr_7d``).
+    """
+
+    static: Mapping[str, Field] = field(default_factory=dict)
+    dynamic: Mapping[str, Windowed | Rate] = field(default_factory=dict)
+    contextual: Mapping[str, Calendar | Derived | Field | SourceScore] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        allowed = {
+            "static": (Field,),
+            "dynamic": (Windowed, Rate),
+            "contextual": (Calendar, Derived, Field, SourceScore),
+        }
+        hints = {
+            "static": "a column of a table or event, such as Film.year",
+            "dynamic": "an aggregate, such as Click.per('user').count('1h')",
+            "contextual": "hp.hour(), an event's column, a source score or an @hp.feature",
+        }
+        for group, types in allowed.items():
+            for name, feature in getattr(self, group).items():
+                thing = f"Data.{group}[{name!r}]"
+                if not isinstance(name, str) or not name.isidentifier():
+                    raise DeclarationError(
+                        thing, "a Python identifier as name", repr(name), "rename the feature"
+                    )
+                if not isinstance(feature, types):
+                    raise DeclarationError(
+                        thing, hints[group], f"{type(feature).__name__} {feature}",
+                        "move it to the group that fits, or write the feature so",
+                    )  # fmt: skip
+        seen: dict[str, str] = {}
+        for group, column in self.columns():
+            if column in seen:
+                raise DeclarationError(
+                    f"Data.{group}", "distinct column names", f"{column!r}, also in {seen[column]}",
+                    "rename one of the features",
+                )  # fmt: skip
+            seen[column] = group
+
+    def columns(self) -> Iterator[tuple[str, str]]:
+        """(group, column) of every output column, in declared order."""
+        for group in ("static", "dynamic", "contextual"):
+            for name, feature in getattr(self, group).items():
+                if isinstance(feature, (Windowed, Rate)):
+                    for column in columns_of(name, feature):
+                        yield group, column
+                else:
+                    yield group, name
+
+    def tables(self) -> tuple[type[Table], ...]:
+        """The tables static features read, each once."""
+        owners = [f.owner for f in self.static.values() if issubclass(f.owner, Table)]
+        return tuple(dict.fromkeys(owners))
+
+
+__all__ = ["Data", "Feature", "SourceScore", "source_score"]

@@ -1,0 +1,65 @@
+"""Step 2: the learning problem: what is ranked, for whom, and which loss stands for success."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from heptad.declare.labels import FollowedBy, Label, Outcome
+from heptad.declare.schema import Field
+from heptad.declare.types import Kind
+from heptad.errors import DeclarationError
+
+
+@dataclass(frozen=True)
+class LogLoss:
+    """Binary cross-entropy of the label: the mean of -log p over rows whose label is true, -log(1 - p) else."""
+
+    label: Label
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.label, (FollowedBy, Outcome)):
+            raise DeclarationError("LogLoss", "a label", repr(self.label), "write hp.LogLoss(hp.label(...))")
+
+
+@dataclass(frozen=True)
+class Score:
+    """What items are ordered by: the predicted probability, times a column where one is given."""
+
+    weight: Field | None = None
+
+    def __mul__(self, weight: Field) -> Score:
+        if not isinstance(weight, Field) or not weight.kind.numeric or self.weight is not None:
+            raise DeclarationError(
+                "score", "hp.p times one numeric column", f"{self} * {weight}", "write hp.p * Impression.bid"
+            )
+        return Score(weight)
+
+
+#: The model's probability; ``score=hp.p * Impression.bid`` ranks by expected value.
+p = Score()
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Which ``item`` should this ``user`` see now? Both are columns of the label's event."""
+
+    item: Field
+    user: Field
+    objective: LogLoss
+    score: Score = p
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.objective, LogLoss):
+            raise DeclarationError(
+                "Ranking.objective", "a loss", repr(self.objective), "write objective=hp.LogLoss(label)"
+            )
+        event = self.objective.label.event
+        for name in ("item", "user"):
+            field = getattr(self, name)
+            if not isinstance(field, Field) or field.kind is not Kind.ID or field.owner is not event:
+                raise DeclarationError(
+                    f"Ranking.{name}", f"an hp.Id column of {event.__name__}, the label's event", str(field),
+                    f"name the column: {event.__name__}.{name}",
+                )  # fmt: skip
+        if self.item is self.user:
+            raise DeclarationError("Ranking", "different item and user", str(self.item), "name two columns")

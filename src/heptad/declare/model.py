@@ -1,0 +1,55 @@
+"""Step 4: which family of model learns the objective."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from heptad.errors import DeclarationError
+
+
+@dataclass(frozen=True)
+class GBDT:
+    """Gradient-boosted trees (LightGBM, binary objective)."""
+
+    trees: int = 120
+    leaves: int = 31
+    learning_rate: float = 0.08
+    min_rows_per_leaf: int = 50
+
+    def __post_init__(self) -> None:
+        for name in ("trees", "leaves", "learning_rate", "min_rows_per_leaf"):
+            if not getattr(self, name) > 0:
+                raise DeclarationError(
+                    f"GBDT.{name}", "a positive number", repr(getattr(self, name)), f"set {name}"
+                )
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """Logistic regression on standardised columns, missing values imputed by the median (scikit-learn)."""
+
+    c: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.c > 0:
+            raise DeclarationError("Logistic.c", "a positive inverse penalty", repr(self.c), "use c=1.0")
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Any object with ``fit(x, y)`` and ``predict_proba(x)``; it is copied before each training."""
+
+    estimator: Any
+
+    def __post_init__(self) -> None:
+        for method in ("fit", "predict_proba"):
+            if not callable(getattr(self.estimator, method, None)):
+                raise DeclarationError(
+                    "Model", "an object with fit(x, y) and predict_proba(x)",
+                    f"{type(self.estimator).__name__} without {method}",
+                    "wrap it in a class that has both",
+                )  # fmt: skip
+
+
+AnyModel = GBDT | Logistic | Model

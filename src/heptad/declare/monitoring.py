@@ -1,0 +1,64 @@
+"""Step 7: what is watched, and what starts a retraining."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from heptad.errors import DeclarationError
+from heptad.times import duration
+
+
+@dataclass(frozen=True)
+class Daily:
+    """Retrain once a day at this time, UTC: ``Daily("03:00")``."""
+
+    at: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.at, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", self.at):
+            raise DeclarationError("Daily", "a time of day HH:MM", repr(self.at), "write hp.Daily('03:00')")
+
+
+@dataclass(frozen=True)
+class OnDrift:
+    """Retrain when a column's PSI against the training data passes its threshold.
+
+    ``psi`` is the practical bar; with few rows the bar is raised to what chance alone would pass with
+    probability ``alpha`` (see `monitoring.psi`). ``window`` is how much recent serving is compared.
+    """
+
+    psi: float = 0.2
+    alpha: float = 0.001
+    window: str = "7d"
+
+    def __post_init__(self) -> None:
+        if not self.psi > 0 or not 0 < self.alpha < 1:
+            raise DeclarationError(
+                "OnDrift", "psi above 0 and alpha between 0 and 1", f"psi={self.psi}, alpha={self.alpha}",
+                "use the defaults, psi=0.2 and alpha=0.001",
+            )  # fmt: skip
+        duration(self.window, thing="OnDrift.window")
+
+
+Trigger = Daily | OnDrift
+
+
+@dataclass(frozen=True)
+class Monitoring:
+    """Triggers of a retraining, and the share of traffic a new champion takes first."""
+
+    retrain: tuple[Trigger, ...] | list[Trigger] = ()
+    canary: float = 0.05
+
+    def __post_init__(self) -> None:
+        for trigger in self.retrain:
+            if not isinstance(trigger, (Daily, OnDrift)):
+                raise DeclarationError(
+                    "Monitoring.retrain", "hp.Daily or hp.OnDrift", repr(trigger), "write [hp.Daily('03:00')]"
+                )
+        if not 0.0 < self.canary <= 1.0:
+            raise DeclarationError(
+                "Monitoring.canary", "a share above 0, at most 1", repr(self.canary), "use canary=0.05"
+            )
+        object.__setattr__(self, "retrain", tuple(self.retrain))

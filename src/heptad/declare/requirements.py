@@ -1,0 +1,91 @@
+"""Step 1: what the system must achieve, in numbers that `heptad check` measures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from heptad.declare.labels import FollowedBy, Label, Outcome
+from heptad.declare.schema import Field
+from heptad.errors import DeclarationError
+from heptad.times import duration
+
+
+@dataclass(frozen=True)
+class Total:
+    """What a KPI adds up over the items shown: 1, or a column, for each item whose label is true."""
+
+    column: Field | None
+    where: Label
+
+
+def sum(column: Field, *, where: Label) -> Total:
+    """The total of a numeric column over shown items whose label is true."""
+    if not isinstance(column, Field) or not column.kind.numeric:
+        raise DeclarationError(
+            "KPI sum", "a numeric column", str(column), "write hp.sum(Impression.bid, where=...)"
+        )
+    return Total(column, _label(where))
+
+
+def count(*, where: Label) -> Total:
+    """The number of shown items whose label is true."""
+    return Total(None, _label(where))
+
+
+def _label(where: object) -> Label:
+    if not isinstance(where, (FollowedBy, Outcome)):
+        raise DeclarationError("KPI", "where= a label", repr(where), "write where=hp.label(...)")
+    return where
+
+
+@dataclass(frozen=True)
+class KPI:
+    """The number the business counts, reported per 1,000 requests beside the loss."""
+
+    name: str
+    total: Total
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.total, Total):
+            raise DeclarationError(
+                f"KPI {self.name!r}", "hp.count(where=label) or hp.sum(column, where=label)", repr(self.total),
+                "say what is added up, and for which outcome",
+            )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """Latency at the 99th percentile, candidates per request, requests per second, freshness, and the KPI.
+
+    ``shown`` is how many items a request shows; the KPI counts over them.
+    """
+
+    p99: str
+    candidates: int
+    qps: float
+    freshness: str
+    kpi: KPI
+    shown: int = 10
+
+    def __post_init__(self) -> None:
+        for name in ("p99", "freshness"):
+            if duration(getattr(self, name), thing=f"Requirements.{name}") <= 0:
+                raise DeclarationError(
+                    f"Requirements.{name}",
+                    "a positive duration",
+                    getattr(self, name),
+                    "write for example '20ms'",
+                )
+        for name in ("candidates", "qps", "shown"):
+            value = getattr(self, name)
+            if not isinstance(value, (int, float)) or not value > 0:
+                raise DeclarationError(
+                    f"Requirements.{name}", "a positive number", repr(value), f"set {name}"
+                )
+        if not isinstance(self.kpi, KPI):
+            raise DeclarationError(
+                "Requirements.kpi",
+                "an hp.KPI",
+                repr(self.kpi),
+                "write kpi=hp.KPI('name', hp.count(where=...))",
+            )

@@ -1,0 +1,108 @@
+"""Step 6: where candidates come from, how the ranked list is finished, and what answers when a part fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from heptad.errors import DeclarationError
+
+
+def _check_n(thing: str, n: int) -> None:
+    if not isinstance(n, int) or n < 1:
+        raise DeclarationError(f"{thing}.n", "a whole number from 1", repr(n), f"write hp.{thing}(100)")
+
+
+@dataclass(frozen=True)
+class Popular:
+    """The items with the most events, over all time or a window, as of the request."""
+
+    n: int = 100
+    window: str = "all"
+    name: str = "popular"
+
+    def __post_init__(self) -> None:
+        _check_n("Popular", self.n)
+
+
+@dataclass(frozen=True)
+class CoVisited:
+    """Items that users of the recent items also used: item-based cosine neighbours (Sarwar et al. 2001)."""
+
+    n: int = 100
+    neighbours: int = 100
+    name: str = "covisited"
+
+    def __post_init__(self) -> None:
+        _check_n("CoVisited", self.n)
+
+
+@dataclass(frozen=True)
+class EASE:
+    """Items by the linear autoencoder in closed form (Steck 2019), from the user's history."""
+
+    n: int = 100
+    penalty: float = 200.0
+    name: str = "ease"
+
+    def __post_init__(self) -> None:
+        _check_n("EASE", self.n)
+        if not self.penalty > 0:
+            raise DeclarationError(
+                "EASE.penalty", "a positive number", repr(self.penalty), "use penalty=200.0"
+            )
+
+
+Source = Popular | CoVisited | EASE
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """Leaves out what the user has had before."""
+
+
+@dataclass(frozen=True)
+class Cap:
+    """At most ``n`` of the shown items share a value of this static column (a list's first value)."""
+
+    column: str
+    n: int
+
+    def __post_init__(self) -> None:
+        _check_n("Cap", self.n)
+
+
+Rerank = Unseen | Cap
+
+
+@dataclass(frozen=True)
+class Serving:
+    """Candidate sources, re-ranking steps in order, and the fallback for an unknown user or a failed part.
+
+    ``history`` names the dynamic column, a `last` with ``n``, that holds the user's recent items.
+    """
+
+    candidates: tuple[Source, ...] | list[Source]
+    history: str
+    rerank: tuple[Rerank, ...] | list[Rerank] = ()
+    fallback: Popular = Popular()
+
+    def __post_init__(self) -> None:
+        for group, types in (("candidates", (Popular, CoVisited, EASE)), ("rerank", (Unseen, Cap))):
+            for part in getattr(self, group):
+                if not isinstance(part, types):
+                    allowed = ", ".join(f"hp.{kind.__name__}" for kind in types)
+                    raise DeclarationError(
+                        f"Serving.{group}", f"some of {allowed}", repr(part), "use one of these"
+                    )
+            object.__setattr__(self, group, tuple(getattr(self, group)))
+        if not self.candidates:
+            raise DeclarationError("Serving.candidates", "at least one source", "none", "add hp.Popular(100)")
+        names = [source.name for source in self.candidates]
+        if len(set(names)) != len(names):
+            raise DeclarationError(
+                "Serving.candidates", "distinct names", ", ".join(names), "give one of them name='...'"
+            )
+        if not isinstance(self.fallback, Popular):
+            raise DeclarationError(
+                "Serving.fallback", "hp.Popular", repr(self.fallback), "write hp.Popular()"
+            )

@@ -1,0 +1,87 @@
+"""Values as int64 words inside a state: what a `last` entry holds for a column of each kind.
+
+Floats as sortable bits, ints and bools as they are. Ids and texts: an int within 62 bits is itself;
+everything else has a code below -2**62 given out by a `Dictionary`, which travels with the states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heptad.algebra.kernels.coding import decode as decode_floats
+from heptad.declare.types import Kind
+from heptad.plan.batch import Column
+
+_EDGE: Final = 2**62
+
+Coded = Kind.ID, Kind.TEXT, Kind.TEXTS
+
+
+class Dictionary(Protocol):
+    """Gives values codes and codes their values, for as long as the states that hold them live."""
+
+    def codes(self, values: Sequence[Any]) -> list[int]:
+        """The code of each value (text, int or tuple of texts), new ones where needed: 0, 1, 2, ..."""
+        ...
+
+    def values(self, codes: Sequence[int]) -> list[Any]: ...
+
+
+class LocalDictionary:
+    """A dictionary in memory, for one process or one training set."""
+
+    def __init__(self, known: Mapping[Any, int] | None = None) -> None:
+        self._codes: dict[Any, int] = dict(known or {})
+        self._values: list[Any] = list(self._codes)
+
+    def codes(self, values: Sequence[Any]) -> list[int]:
+        out = []
+        for value in values:
+            code = self._codes.get(value)
+            if code is None:
+                code = self._codes[value] = len(self._values)
+                self._values.append(value)
+            out.append(code)
+        return out
+
+    def values(self, codes: Sequence[int]) -> list[Any]:
+        return [self._values[code] for code in codes]
+
+
+def coded(column: Column, kind: Kind, dictionary: Dictionary) -> NDArray[Any]:
+    """The column as a kernel takes it: float64, or int64 words (codes for ids and texts; 0 where null)."""
+    if kind not in Coded:
+        return column.values
+    if column.values.dtype == np.int64:
+        if len(column.values) == 0 or np.abs(column.values).max() < _EDGE:
+            return column.values
+        return coded(Column(column.values.astype(object), column.valid), kind, dictionary)
+    words = np.zeros(len(column.values), np.int64)
+    own: list[int] = []
+    strange: list[int] = []
+    for i, value in enumerate(column.values):
+        if column.valid[i]:
+            (own if type(value) is int and abs(value) < _EDGE else strange).append(i)
+    words[own] = [column.values[i] for i in own]
+    words[strange] = [-_EDGE - 1 - code for code in dictionary.codes([column.values[i] for i in strange])]
+    return words
+
+
+def decoded(
+    words: NDArray[np.int64], present: NDArray[np.bool_], kind: Kind, dictionary: Dictionary
+) -> NDArray[Any]:
+    """Values of words of one shape: float64 with NaN for null where the kind is numeric, else objects."""
+    if kind is Kind.FLOAT:
+        return np.where(present, decode_floats(words), np.nan)
+    if kind.numeric:
+        return np.where(present, words.astype(np.float64), np.nan)
+    out = np.empty(words.shape, object)
+    strange = present & (words < -_EDGE)
+    plain = present & ~strange
+    out[plain] = words[plain].tolist()
+    out[strange] = np.fromiter(dictionary.values((-_EDGE - 1 - words[strange]).tolist()), object)
+    return out

@@ -1,0 +1,261 @@
+"""Declaration in, Plan out: groups shared by stream and keys, slots by aggregation, rings by hop."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from heptad.algebra import catalogue
+from heptad.algebra.spec import Params
+from heptad.algebra.window import Window
+from heptad.declare.data import Data, SourceScore
+from heptad.declare.features import Calendar, Derived, Rate, Windowed, columns_of
+from heptad.declare.labels import FollowedBy, Label
+from heptad.declare.schema import Event, Field, Schema, Table
+from heptad.declare.types import Kind, Role
+from heptad.errors import PlanError
+from heptad.plan.nodes import (
+    CalendarColumn,
+    ColumnPlan,
+    ConditionPlan,
+    DerivedColumn,
+    FieldPlan,
+    GroupPlan,
+    LookupPlan,
+    Plan,
+    RateColumn,
+    RequestColumn,
+    RingPlan,
+    SlotPlan,
+    StreamPlan,
+    WindowColumn,
+)
+
+_HOLDS = {Kind.TEXTS: "list", Kind.ID: "category", Kind.TEXT: "category"}
+
+
+@dataclass
+class _Draft:
+    """A group while features are still being added to it."""
+
+    stream: type[Schema]
+    keys: tuple[str, ...]
+    slots: list[SlotPlan] = field(default_factory=list)
+    rings: dict[int | None, dict[int, None]] = field(default_factory=dict)  #: hop -> slots, in order
+    retention: dict[int | None, int | None] = field(default_factory=dict)
+
+    def add(self, slot: SlotPlan, window: Window) -> tuple[int, int]:
+        """The places of the slot and of the ring that serves the window."""
+        if slot not in self.slots:
+            self.slots.append(slot)
+        hop = None if window.width is None else window.hop
+        place = self.slots.index(slot)
+        self.rings.setdefault(hop, {})[place] = None
+        kept = self.retention.get(hop)
+        self.retention[hop] = None if hop is None else max(kept or 0, window.retention or 0)
+        return place, list(self.rings).index(hop)
+
+    def done(self) -> GroupPlan:
+        lists = [i for i, key in enumerate(self.keys) if self.stream.fields[key].kind is Kind.TEXTS]
+        rings = tuple(RingPlan(hop, self.retention[hop], tuple(slots)) for hop, slots in self.rings.items())
+        name = self.stream.__name__
+        return GroupPlan(name, self.keys, lists[0] if lists else None, tuple(self.slots), rings)
+
+
+def compile_features(data: Data, label: Label) -> Plan:
+    """The plan of these features for requests shaped like the label's event. Raises PlanError."""
+    request = label.event
+    drafts: dict[tuple[str, tuple[str, ...]], _Draft] = {}
+    columns: list[ColumnPlan] = []
+
+    def windowed(feature: Windowed, window: Window) -> WindowColumn:
+        draft = drafts.setdefault((feature.event.__name__, feature.keys), _Draft(feature.event, feature.keys))
+        slot, ring = draft.add(_slot(feature), window)
+        return WindowColumn(_place(drafts, draft), slot, ring, window)
+
+    for name, fact in data.static.items():
+        columns.append(_static(name, fact, drafts, request))
+    for table in _lookup_tables(request, data):
+        _table_draft(drafts, table)
+    reach = set(request.fields) | set(data.static)
+    for name, feature in data.dynamic.items():
+        sides = (feature.numerator, feature.denominator) if isinstance(feature, Rate) else (feature,)
+        _check_keys(name, sides[0].keys, sides[0].event, reach)
+        for column, window in columns_of(name, feature).items():
+            placed = [windowed(side, window) for side in sides]
+            if isinstance(feature, Rate):
+                source: WindowColumn | RateColumn = RateColumn(
+                    placed[0], placed[1], feature.prior, feature.strength
+                )
+                columns.append(ColumnPlan(column, "dynamic", "number", Kind.FLOAT, source))
+            else:
+                holds, kind = _returned(feature)
+                columns.append(ColumnPlan(column, "dynamic", holds, kind, placed[0]))
+    columns += [_contextual(name, feature) for name, feature in data.contextual.items()]
+    streams = _streams(request, label, data, drafts)
+    ordered = _ordered(columns)
+    groups = tuple(draft.done() for draft in drafts.values())
+    needed = tuple(_field(f) for f in request.fields.values() if f.role is not Role.TIME)
+    return Plan(streams, groups, ordered, needed)
+
+
+def _place(drafts: Mapping[tuple[str, tuple[str, ...]], _Draft], draft: _Draft) -> int:
+    return next(i for i, other in enumerate(drafts.values()) if other is draft)
+
+
+def _slot(feature: Windowed) -> SlotPlan:
+    asked = feature.where
+    where = None if asked is None else ConditionPlan(asked.field.name, asked.op, asked.bound)
+    return SlotPlan(feature.aggregation, feature.column, feature.params, where)
+
+
+def _returned(feature: Windowed) -> tuple[str, Kind]:
+    returns = catalogue.get(feature.aggregation).returns
+    if returns == "number" or feature.column is None:
+        return "number", Kind.FLOAT
+    kind = feature.event.fields[feature.column].kind
+    if returns == "values":
+        return "list", kind
+    return _HOLDS.get(kind, "number"), kind
+
+
+def _table_draft(drafts: dict[tuple[str, tuple[str, ...]], _Draft], table: type[Table]) -> _Draft:
+    """The group that holds a table's newest row per entity: `last` of every column, over all time."""
+    keys = (table.entity().name,)
+    fresh = (table.__name__, keys) not in drafts
+    draft = drafts.setdefault((table.__name__, keys), _Draft(table, keys))
+    if fresh:
+        for column in table.fields.values():
+            if column.role is not Role.TIME and column is not table.entity():
+                draft.add(SlotPlan("last", column.name, Params(), None), Window(None))
+    return draft
+
+
+def _static(
+    name: str, fact: Field, drafts: dict[tuple[str, tuple[str, ...]], _Draft], request: type[Event]
+) -> ColumnPlan:
+    holds = _HOLDS.get(fact.kind, "number")
+    if not issubclass(fact.owner, Table):
+        return ColumnPlan(name, "static", holds, fact.kind, RequestColumn(_of_request(name, fact, request)))
+    key = fact.owner.entity().name
+    if key not in request.fields:
+        raise PlanError(
+            f"Data.static[{name!r}]",
+            f"a column {key!r}, the key of {fact.owner.__name__}, in {request.__name__}",
+            f"columns {', '.join(request.fields)}",
+            "name the entity alike in the table and in the request's event",
+        )
+    if fact is fact.owner.entity():
+        raise PlanError(f"Data.static[{name!r}]", "a fact about the entity", "its key", "use another column")
+    draft = _table_draft(drafts, fact.owner)
+    slot, ring = draft.add(SlotPlan("last", fact.name, Params(), None), Window(None))
+    return ColumnPlan(
+        name, "static", holds, fact.kind, WindowColumn(_place(drafts, draft), slot, ring, Window(None))
+    )
+
+
+def _of_request(name: str, fact: Field, request: type[Event]) -> str:
+    if fact.owner is not request:
+        raise PlanError(
+            f"feature {name!r}",
+            f"a column of {request.__name__}, the request's event, or of a table",
+            str(fact),
+            f"use {request.__name__}.{fact.name}, or an aggregate of {fact.owner.__name__}",
+        )
+    return fact.name
+
+
+def _contextual(name: str, feature: Calendar | Derived | Field | SourceScore) -> ColumnPlan:
+    match feature:
+        case Calendar(part):
+            return ColumnPlan(name, "contextual", "number", Kind.FLOAT, CalendarColumn(part))
+        case Derived():
+            code = feature.function.__code__
+            digest = hashlib.sha256(repr((code.co_code, code.co_consts, code.co_names)).encode()).hexdigest()
+            source = DerivedColumn(feature.inputs, feature.function, digest[:16])
+            return ColumnPlan(name, "contextual", "number", Kind.FLOAT, source)
+        case SourceScore(source_name):
+            return ColumnPlan(name, "contextual", "number", Kind.FLOAT, RequestColumn(f"score:{source_name}"))
+        case Field():
+            holds = _HOLDS.get(feature.kind, "number")
+            return ColumnPlan(name, "contextual", holds, feature.kind, RequestColumn(feature.name))
+
+
+def _check_keys(name: str, keys: tuple[str, ...], event: type[Event], reach: set[str]) -> None:
+    missing = [key for key in keys if key not in reach]
+    if missing:
+        raise PlanError(
+            f"Data.dynamic[{name!r}]",
+            f"keys the request brings or Data.static looks up: {', '.join(sorted(reach))}",
+            f"{missing[0]!r} of {event.__name__}",
+            f"add {missing[0]!r} to the request's event, or to Data.static from a table",
+        )
+
+
+def _lookup_tables(request: type[Event], data: Data) -> list[type[Table]]:
+    events = {request, *_events_of(data)}
+    tables = [
+        f.lookup.field.owner
+        for e in sorted(events, key=lambda e: e.__name__)
+        for f in e.fields.values()
+        if f.lookup
+    ]
+    return list(dict.fromkeys(t for t in tables if issubclass(t, Table)))
+
+
+def _events_of(data: Data) -> list[type[Event]]:
+    found: list[type[Event]] = []
+    for feature in data.dynamic.values():
+        sides = (feature.numerator, feature.denominator) if isinstance(feature, Rate) else (feature,)
+        found += [side.event for side in sides]
+    return list(dict.fromkeys(found))
+
+
+def _field(column: Field) -> FieldPlan:
+    found = None
+    if column.lookup is not None:
+        table = column.lookup.field.owner
+        on = column.lookup.on or next(f.name for f in table.fields.values() if f.kind is Kind.ID)
+        found = LookupPlan(table.__name__, column.lookup.field.name, on)
+    return FieldPlan(column.name, column.kind, column.role, column.optional, found)
+
+
+def _streams(
+    request: type[Event], label: Label, data: Data, drafts: Mapping[tuple[str, tuple[str, ...]], _Draft]
+) -> tuple[StreamPlan, ...]:
+    classes: list[type[Schema]] = [request, *_events_of(data), *(d.stream for d in drafts.values())]
+    if isinstance(label, FollowedBy):
+        classes.append(label.outcome)
+    by_name: dict[str, type[Schema]] = {}
+    for cls in classes:
+        if by_name.setdefault(cls.__name__, cls) is not cls:
+            raise PlanError(
+                f"stream {cls.__name__!r}", "one class of this name", "two classes", "rename one of them"
+            )
+    return tuple(
+        StreamPlan(
+            cls.__name__,
+            issubclass(cls, Table),
+            tuple(_field(f) for f in cls.fields.values()),
+            None if issubclass(cls, Table) else cls.lateness,
+            None if issubclass(cls, Table) else cls.max_future,
+        )
+        for cls in sorted(by_name.values(), key=lambda c: (not issubclass(c, Table), c.__name__))
+    )
+
+
+def _ordered(columns: list[ColumnPlan]) -> tuple[ColumnPlan, ...]:
+    """Columns with every derived one after its inputs. Raises PlanError on a cycle."""
+    derived = {c.name: c.source for c in columns if isinstance(c.source, DerivedColumn)}
+    done = [c for c in columns if c.name not in derived]
+    waiting = [c for c in columns if c.name in derived]
+    while waiting:
+        placed = {c.name for c in done}
+        ready = [c for c in waiting if not (set(derived[c.name].inputs) & set(derived)) - placed]
+        if not ready:
+            names = ", ".join(c.name for c in waiting)
+            raise PlanError(f"features {names}", "no cycle", "each needs another of them", "break the cycle")
+        done += ready
+        waiting = [c for c in waiting if c not in ready]
+    return tuple(done)

@@ -1,0 +1,93 @@
+"""Events as states: for one group, the key and the words of every event that belongs to it."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heptad.algebra import catalogue
+from heptad.algebra.kernels.base import Events, kernel
+from heptad.algebra.kernels.merge import identity
+from heptad.plan.batch import Batch, Column
+from heptad.plan.coding import Dictionary, coded
+from heptad.plan.nodes import ConditionPlan, GroupPlan, SlotPlan
+
+_OPS: dict[str, Callable[[Any, Any], Any]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+    "==": operator.eq, "!=": operator.ne,
+}  # fmt: skip
+
+
+class Lifted(NamedTuple):
+    """m memberships of events in a group's records.
+
+    ``row`` (m,) is the event's place in the batch; ``keys`` one array (m,) per key column;
+    ``words`` int64 (m, words of the group), slot after slot.
+    """
+
+    row: NDArray[np.int64]
+    keys: tuple[NDArray[Any], ...]
+    words: NDArray[np.int64]
+
+
+def passes(batch: Batch, where: ConditionPlan | None) -> NDArray[np.bool_]:
+    """Which events meet the condition; a null never does. (n,)"""
+    if where is None:
+        return np.ones(len(batch), np.bool_)
+    values, valid = batch.columns[where.column]
+    compare = _OPS[where.op]
+    if values.dtype != object:
+        passed: NDArray[np.bool_] = valid & compare(values, where.bound)
+        return passed
+    out = valid.copy()
+    for i in np.flatnonzero(valid):
+        same_kind = isinstance(values[i], str) == isinstance(where.bound, str)
+        out[i] = compare(values[i], where.bound) if same_kind else where.op == "!="
+    return out
+
+
+def lift_slot(batch: Batch, slot: SlotPlan, dictionary: Dictionary) -> NDArray[np.int64]:
+    """The state of every event alone, int64 (n, words); the identity where the event does not count."""
+    counts = passes(batch, slot.where)
+    if slot.column is None:
+        values: NDArray[Any] = np.zeros(len(batch), np.int64)
+    else:
+        column = batch.columns[slot.column]
+        counts &= column.valid
+        values = coded(column, batch.stream.by_name[slot.column].kind, dictionary)
+    spec = catalogue.get(slot.aggregation)
+    words = np.tile(identity(spec.segments(slot.params)), (len(batch), 1))
+    events = Events(batch.time[counts], batch.tie[counts], values[counts])
+    words[counts] = kernel(slot.aggregation).lift(events, slot.params)
+    return words
+
+
+def memberships(
+    group: GroupPlan, columns: tuple[Column, ...]
+) -> tuple[NDArray[np.int64], tuple[NDArray[Any], ...]]:
+    """(row, keys) of every record the rows belong to: none where a key is null, one per element of a list."""
+    n = len(columns[0].values)
+    valid = np.ones(n, np.bool_)
+    for column in columns:
+        valid &= column.valid
+    rows = np.flatnonzero(valid)
+    if group.list_key is None:
+        return rows, tuple(column.values[rows] for column in columns)
+    lists = columns[group.list_key].values
+    distinct = [tuple(dict.fromkeys(lists[row])) for row in rows]
+    repeated = np.repeat(rows, [len(elements) for elements in distinct])
+    flat = np.fromiter((e for elements in distinct for e in elements), object, len(repeated))
+    keys = [column.values[repeated] for column in columns]
+    keys[group.list_key] = flat
+    return repeated, tuple(keys)
+
+
+def lift(batch: Batch, group: GroupPlan, dictionary: Dictionary) -> Lifted:
+    """The memberships of a batch's events in the group's records, with the words of all its slots."""
+    row, keys = memberships(group, tuple(batch.columns[key] for key in group.keys))
+    words = np.concatenate([lift_slot(batch, slot, dictionary) for slot in group.slots], axis=1)
+    return Lifted(row, keys, words[row])

@@ -1,0 +1,1 @@
+"""Bytes at rest for keys: the record codec, the Store protocol, admission and the frontier."""

@@ -1,0 +1,1 @@
+"""Implementations of the Store protocol, one backend per file, opened by URL."""
