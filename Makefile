@@ -44,7 +44,7 @@ docs: $(TO_DEVELOP) ## write the generated pages of docs/ anew
 
 clean: ## remove .venv and every cache made here
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests $(wildcard benchmarks) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup-integration: ## install the programs that the integration tests drive (Debian, as root)
 	@if command -v chromium > /dev/null; then echo "chromium is here"; \
