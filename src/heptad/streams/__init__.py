@@ -1,0 +1,1 @@
+"""Bytes arriving: the event log, the clocks, replay and ingest. Light to import."""
