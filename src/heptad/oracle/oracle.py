@@ -73,7 +73,9 @@ class Oracle:
                 when = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=t)
                 return float(when.hour if part == "hour" else when.weekday())
             case DerivedColumn(inputs, function):
-                values = {i: _one(out[i] if i in out else known.get(i)) for i in inputs}
+                kinds = {f.name: f.kind for f in self.plan.request}
+                given = {i: _shown(known.get(i), kinds.get(i, Kind.FLOAT)) for i in inputs if i not in out}
+                values = {i: _one(out[i] if i in out else given[i]) for i in inputs}
                 return float(np.asarray(function(**values), np.float64)[0])
 
     def _window(self, column: WindowColumn, kind: Kind, known: Mapping[str, Any], t: int, o: int) -> Any:
