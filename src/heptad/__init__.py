@@ -1,0 +1,94 @@
+"""Declare the seven steps of a machine-learning system once, and run it.
+
+``import heptad as hp``; everything a declaration needs is here. Importing it loads no numeric package:
+engines, models and servers load when they are first used.
+"""
+
+from heptad.declare.data import Data, source_score
+from heptad.declare.evaluation import (
+    Evaluation,
+    TimeSplit,
+    auc,
+    baseline,
+    champion,
+    ece,
+    logloss,
+    ndcg,
+    ne,
+    recall,
+)
+from heptad.declare.features import feature, hour, rate, weekday
+from heptad.declare.framing import LogLoss, Ranking, p
+from heptad.declare.labels import label
+from heptad.declare.model import GBDT, Logistic, Model
+from heptad.declare.monitoring import Daily, Monitoring, OnDrift
+from heptad.declare.requirements import KPI, Requirements, count, sum
+from heptad.declare.schema import Event, Table, lookup
+from heptad.declare.serving import EASE, Cap, CoVisited, Popular, Serving, Unseen
+from heptad.declare.types import Id, Key, Ref, Time
+from heptad.errors import (
+    DataError,
+    DeclarationError,
+    HeptadError,
+    MissingExtra,
+    PlanError,
+    ReadError,
+    StateError,
+)
+from heptad.run.system import System
+
+__version__ = "0.1.0.dev0"
+
+__all__ = [
+    "EASE",
+    "GBDT",
+    "KPI",
+    "Cap",
+    "CoVisited",
+    "Daily",
+    "Data",
+    "DataError",
+    "DeclarationError",
+    "Evaluation",
+    "Event",
+    "HeptadError",
+    "Id",
+    "Key",
+    "LogLoss",
+    "Logistic",
+    "MissingExtra",
+    "Model",
+    "Monitoring",
+    "OnDrift",
+    "PlanError",
+    "Popular",
+    "Ranking",
+    "ReadError",
+    "Ref",
+    "Requirements",
+    "Serving",
+    "StateError",
+    "System",
+    "Table",
+    "Time",
+    "TimeSplit",
+    "Unseen",
+    "auc",
+    "baseline",
+    "champion",
+    "count",
+    "ece",
+    "feature",
+    "hour",
+    "label",
+    "logloss",
+    "lookup",
+    "ndcg",
+    "ne",
+    "p",
+    "rate",
+    "recall",
+    "source_score",
+    "sum",
+    "weekday",
+]

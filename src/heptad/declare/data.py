@@ -12,7 +12,7 @@ from heptad.errors import DeclarationError
 
 @dataclass(frozen=True)
 class SourceScore:
-    """The score a candidate source gave the item (0 where it did not propose it): a learned feature."""
+    """The score a candidate source gives the item (0 where it does not know it): a learned feature."""
 
     source: str
 

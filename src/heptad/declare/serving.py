@@ -14,10 +14,9 @@ def _check_n(thing: str, n: int) -> None:
 
 @dataclass(frozen=True)
 class Popular:
-    """The items with the most events, over all time or a window, as of the request."""
+    """The items with the most events before the request."""
 
     n: int = 100
-    window: str = "all"
     name: str = "popular"
 
     def __post_init__(self) -> None:
@@ -26,10 +25,11 @@ class Popular:
 
 @dataclass(frozen=True)
 class CoVisited:
-    """Items that users of the recent items also used: item-based cosine neighbours (Sarwar et al. 2001)."""
+    """Items that users of the ``recent`` newest items also used: cosine neighbours (Sarwar et al. 2001)."""
 
     n: int = 100
     neighbours: int = 100
+    recent: int = 10
     name: str = "covisited"
 
     def __post_init__(self) -> None:

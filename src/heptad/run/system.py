@@ -1,0 +1,49 @@
+"""System: the declaration, and the doors a notebook user goes through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from heptad.declare.system import Declaration
+
+if TYPE_CHECKING:
+    from heptad.plan.nodes import Plan
+
+
+@dataclass(frozen=True, eq=False)
+class System(Declaration):
+    """The seven steps of one machine-learning system; see `Declaration` for what is checked.
+
+    The declaration reads nothing and changes nothing. `plan` compiles it; `training_set` and `features`
+    open the sources that the profile in heptad.toml names.
+    """
+
+    @property
+    def plan(self) -> Plan:
+        """The compiled plan (cached on the instance)."""
+        from heptad.plan.compile import compile_features
+
+        found: Plan | None = self.__dict__.get("_plan")
+        if found is None:
+            found = compile_features(self.data, self.framing.objective.label)
+            object.__setattr__(self, "_plan", found)
+        return found
+
+    def explain(self) -> str:
+        """The compiled plan as text: groups, rings, columns by kind, bytes per key."""
+        from heptad.plan.explain import explain
+
+        return explain(self.plan)
+
+    def training_set(self, labels: Any, **options: Any) -> Any:
+        """Features for label rows, each as known at its time; see `heptad.run.notebook.training_set`."""
+        from heptad.run.notebook import training_set
+
+        return training_set(self, labels, **options)
+
+    def features(self, *, at: Any = None, **entities: Any) -> Any:
+        """The same features, live, as a dict of columns; see `heptad.run.notebook.features`."""
+        from heptad.run.notebook import features
+
+        return features(self, at=at, **entities)

@@ -1,0 +1,1 @@
+"""The reference systems, each written with the public API only."""

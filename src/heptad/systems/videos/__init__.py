@@ -1,0 +1,1 @@
+"""Film recommendation on MovieLens 100K."""

@@ -1,0 +1,118 @@
+"""The worked examples: what every rule about time, knowledge and windows means, in numbers.
+
+One table, executed by the oracle, the offline engine and both stores, and printed in
+docs/reference/meaning.md. A new rule, or a new aggregation, is a new row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import heptad as hp
+from heptad.declare.features import Rate, Windowed
+from heptad.plan.batch import Logged
+from heptad.plan.compile import compile_features
+from heptad.plan.nodes import Plan
+from heptad.times import instant
+
+
+class Shop(hp.Table):
+    shop: hp.Id
+    tags: list[str]
+    area: int | None
+    since: hp.Time
+
+
+class Sale(hp.Event, lateness="1h", max_future="1d"):
+    sale: hp.Key
+    ts: hp.Time
+    user: hp.Id | None
+    shop: hp.Id
+    amount: float
+    tags: list[str] = hp.lookup(Shop.tags)
+
+
+def at(text: str) -> int:
+    """Microseconds of a time of 2026-01-02 (``"10:00"``), or of a full date and time; UTC.
+
+    >>> at("10:00") - at("2026-01-01 10:00") == 86_400_000_000
+    True
+    """
+    date, _, clock = text.rpartition(" ")
+    hms = clock if clock.count(":") == 2 else f"{clock}:00"
+    return instant(f"{date or '2026-01-02'}T{hms}+00:00")
+
+
+@dataclass(frozen=True)
+class Example:
+    """One row: after ``log``, a read of ``feature`` for ``ask`` at (t, o) gives ``value``.
+
+    ``log`` rows are (arrival, stream and row); ``o`` None means the whole log. ``online`` says whether the
+    online path may answer (a t at or behind the frontier is answered offline only).
+    """
+
+    rule: str
+    says: str
+    feature: Windowed | Rate
+    log: tuple[Logged, ...]
+    ask: Mapping[str, Any]
+    t: int
+    value: object
+    o: int | None = None
+    online: bool = True
+    column: str = "value"
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the example's one feature, called ``value``, with the shop's tags looked up."""
+        return compile_features(hp.Data(static={"tags": Shop.tags}, dynamic={"value": self.feature}), _LABEL)
+
+    @property
+    def offset(self) -> int:
+        return len(self.log) if self.o is None else self.o
+
+
+_LABEL = hp.label(Sale)
+
+
+def sale(
+    id_: int | str,
+    time: str,
+    amount: float | None = 1.0,
+    *,
+    user: Any = "ann",
+    shop: Any = "s",
+    arrival: str | None = None,
+) -> tuple[int, str, dict[str, Any]]:
+    """A sale that arrives at its own time unless an arrival is given."""
+    ts = at(time)
+    row = {"sale": id_, "ts": ts, "user": user, "shop": shop, "amount": amount, "tags": None}
+    return (at(arrival) if arrival else ts), "Sale", row
+
+
+def shop(name: str, since: str, tags: list[str], arrival: str) -> tuple[int, str, dict[str, Any]]:
+    return at(arrival), "Shop", {"shop": name, "tags": tags, "area": None, "since": at(since)}
+
+
+def log(
+    *entries: tuple[int, str, dict[str, Any]], tags: Mapping[str, list[str]] | None = None
+) -> tuple[Logged, ...]:
+    """Entries in log order; ``tags`` are what the appender looked up for the sales of each shop."""
+    looked_up = tags or {}
+    return tuple(
+        Logged(
+            offset, arrival, stream, row | ({"tags": looked_up.get(row["shop"])} if stream == "Sale" else {})
+        )
+        for offset, (arrival, stream, row) in enumerate(entries)
+    )
+
+
+def records_of(example: Example) -> list[tuple[str, dict[str, Any], int]]:
+    """(stream, row without lookups, arrival) in log order: what a client would have posted, and when."""
+    enriched = {f.name for f in Sale.fields.values() if f.lookup}
+    return [
+        (r.stream, {k: v for k, v in r.row.items() if r.stream == "Shop" or k not in enriched}, r.arrival)
+        for r in example.log
+    ]
