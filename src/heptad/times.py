@@ -65,7 +65,7 @@ def instant(value: str | int | datetime) -> int:
     >>> instant("1970-01-01T01:00:00+01:00")
     0
     """
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int):
         return value
     when = datetime.fromisoformat(value) if isinstance(value, str) else value
     if when.tzinfo is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from heptad.declare.features import Calendar, Derived, Feature, Rate, Windowed, columns_of
 from heptad.declare.schema import Field, Table
@@ -29,9 +30,9 @@ class Data:
     Every value is a feature; its name becomes the column's (``ctr`` over two windows: ``ctr_1h``, ``ctr_7d``).
     """
 
-    static: Mapping[str, Field] = field(default_factory=dict)
+    static: Mapping[str, Any] = field(default_factory=dict)
     dynamic: Mapping[str, Windowed | Rate] = field(default_factory=dict)
-    contextual: Mapping[str, Calendar | Derived | Field | SourceScore] = field(default_factory=dict)
+    contextual: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         allowed = {

@@ -99,7 +99,7 @@ class Per:
         if sum(event.fields[key].kind is Kind.TEXTS for key in keys) > 1:
             raise DeclarationError(thing, "at most one list column", "two", "keep one list column per group")
 
-    def where(self, condition: Condition) -> Per:
+    def where(self, condition: Any) -> Per:
         """Only the events for which ``condition`` is true: ``Rating.per("user").where(Rating.stars >= 4)``."""
         if not isinstance(condition, Condition) or condition.field.owner is not self._event:
             raise DeclarationError(

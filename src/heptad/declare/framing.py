@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from heptad.declare.labels import FollowedBy, Label, Outcome
 from heptad.declare.schema import Field
@@ -27,7 +28,7 @@ class Score:
 
     weight: Field | None = None
 
-    def __mul__(self, weight: Field) -> Score:
+    def __mul__(self, weight: Any) -> Score:
         if not isinstance(weight, Field) or not weight.kind.numeric or self.weight is not None:
             raise DeclarationError(
                 "score", "hp.p times one numeric column", f"{self} * {weight}", "write hp.p * Impression.bid"
@@ -43,8 +44,8 @@ p = Score()
 class Ranking:
     """Which ``item`` should this ``user`` see now? Both are columns of the label's event."""
 
-    item: Field
-    user: Field
+    item: Any  #: a column, an int or text to a type checker
+    user: Any
     objective: LogLoss
     score: Score = p
 

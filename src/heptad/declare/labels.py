@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from heptad.declare.schema import Condition, Event, Field
 from heptad.declare.types import Role
@@ -45,7 +46,7 @@ def label(
     *,
     followed_by: type[Event] | None = None,
     within: str | None = None,
-    where: Condition | None = None,
+    where: Any = None,
 ) -> Label:
     """The label of an event.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from heptad.declare.labels import FollowedBy, Label, Outcome
 from heptad.declare.schema import Field
@@ -18,7 +19,7 @@ class Total:
     where: Label
 
 
-def sum(column: Field, *, where: Label) -> Total:
+def sum(column: Any, *, where: Label) -> Total:
     """The total of a numeric column over shown items whose label is true."""
     if not isinstance(column, Field) or not column.kind.numeric:
         raise DeclarationError(
