@@ -25,7 +25,7 @@ class Calibrator:
       a thousand rows or so. Ends are kept 1/(n + 2) away from 0 and 1, so that no row can cost an infinite
       log loss.
     * ``platt``: a logistic curve on the log-odds with Platt's smoothed targets (Platt 1999); two numbers,
-      for few rows. A curve that would fall becomes flat.
+      for few rows. A curve that would fall becomes flat; it too stays off 0 and 1.
 
     ``xs`` and ``ys`` are the knots of the isotonic curve, or (slope, intercept) in ``ys`` for Platt.
     """
@@ -54,7 +54,7 @@ class Calibrator:
         p = np.asarray(predicted, dtype=np.float64)
         if self.method == "isotonic":
             return np.asarray(np.interp(p, self.xs, self.ys))
-        return _logistic(self.ys[0] * _log_odds(p) + self.ys[1])
+        return np.clip(_logistic(self.ys[0] * _log_odds(p) + self.ys[1]), _EDGE, 1 - _EDGE)
 
     def save(self, directory: Path) -> None:
         """Write ``calibrator.npz``."""

@@ -115,7 +115,7 @@ class GBDT:
         model._width = saved["width"]
         try:
             text = (directory / _TREES).read_text(encoding="utf-8")
-            model._booster = lightgbm.Booster(model_str=text, params={"verbosity": -1})
+            model._booster = lightgbm.Booster(model_str=text)
         except (OSError, lightgbm.basic.LightGBMError) as error:
             raise StateError(
                 f"model file {_TREES}", "the text of a LightGBM model", error, "load another version"

@@ -105,7 +105,7 @@ class Registry:
         return self._decide(system, "promoted", version, time, reason)
 
     def archive(self, system: str, version: str, *, time: int, reason: str) -> Version:
-        """Put a version aside; it can be promoted later. A champion leaves no champion behind."""
+        """Put a version that does not serve aside; it can be promoted later, but is not rolled back to."""
         return self._decide(system, "archived", version, time, reason)
 
     def refuse(self, system: str, version: str, *, time: int, reason: str) -> Version:
@@ -138,10 +138,10 @@ class Registry:
                 self._open(system, version, events)
             else:
                 _registered(system, version, events)
-            if action == "refused" and standing(events).champion == version:
+            if action != "promoted" and standing(events).champion == version:
                 raise StateError(
-                    f"version {version} of {system}", "a challenger to refuse", "the champion",
-                    "roll it back instead",
+                    f"version {version} of {system}", "a version that does not serve", "the champion",
+                    "promote another, or roll it back",
                 )  # fmt: skip
             write_events(home, [*events, Event(time, action, version, reason)])
         return self.get(system, version)
