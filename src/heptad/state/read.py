@@ -1,0 +1,175 @@
+"""Records into states: for many records at once, the tiles of each asked window merged to words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numba
+import numpy as np
+
+from heptad.algebra.kernels.merge import merge
+from heptad.algebra.spec import ABSENT, ENTRY, Merge
+from heptad.plan.nodes import WindowColumn
+from heptad.state.layout import GroupLayout, Ints
+from heptad.state.record import damaged, locate, packed
+
+_ADD, _MIN, _LATEST, _ENTRY, _ABSENT = int(Merge.ADD), int(Merge.MIN), int(Merge.LATEST), ENTRY, ABSENT
+_FIRST, _LAST = -(2**63), 2**63 - 1
+_LO: Final = (
+    2  #: columns of a query's table: ring, place, first tile, end tile, segments from, to, first word
+)
+_HI: Final = 3
+
+
+@dataclass(frozen=True)
+class Query:
+    """Windows of one group, read together: a row of a result holds their words side by side."""
+
+    layout: GroupLayout
+    columns: tuple[WindowColumn, ...]
+
+    @cached_property
+    def slices(self) -> tuple[slice, ...]:
+        """Which words of a result's row belong to each column."""
+        widths = [self.layout.group.slots[column.slot].words for column in self.columns]
+        ends = np.cumsum(widths).tolist()
+        return tuple(slice(end - width, end) for end, width in zip(ends, widths, strict=True))
+
+    @cached_property
+    def blank(self) -> Ints:
+        """The result of no record: every column's identity."""
+        tables = self.layout.tables
+        firsts = [int(tables.slot_first[column.slot]) for column in self.columns]
+        parts = [
+            tables.identity[first : first + (s.stop - s.start)]
+            for first, s in zip(firsts, self.slices, strict=True)
+        ]
+        return np.concatenate(parts)
+
+    @cached_property
+    def merging(self) -> Ints:
+        """The segments of a result's row, so that two rows merge as states do."""
+        tables, rows = self.layout.tables, []
+        for column, part in zip(self.columns, self.slices, strict=True):
+            a, b = tables.segment_bounds[column.slot : column.slot + 2]
+            rows.append(tables.segments[a:b] + np.array([0, part.start, 0], np.int64))
+        return np.concatenate(rows)
+
+    @cached_property
+    def _timeless(self) -> Ints:
+        bounds = self.layout.tables.segment_bounds
+        rows = [
+            (c.ring, self.layout.places[c.ring, c.slot], _FIRST, _LAST, bounds[c.slot], bounds[c.slot + 1], s.start)
+            for c, s in zip(self.columns, self.slices, strict=True)
+        ]  # fmt: skip
+        return np.array(rows, np.int64)
+
+    def at(self, t: int) -> Ints:
+        """The kernel's table for a read at ``t``, which lies after every applied event.
+
+        Without a delay no upper edge is needed: no tile holds an event at or after ``t``.
+        """
+        table = self._timeless.copy()
+        for row, column in zip(table, self.columns, strict=True):
+            window = column.window
+            if window.width is not None:
+                row[_LO] = window.start(t) // window.hop
+                if window.delay:
+                    row[_HI] = window.end(t) // window.hop
+        return table
+
+
+def read(query: Query, records: Sequence[bytes | None], t: int) -> Ints:
+    """Words (k, words of the query) of k records of the group, each window taken at ``t``.
+
+    Raises StateError where a record is damaged.
+    """
+    buffer, bounds = packed(records)
+    tables = query.layout.tables
+    out, bad = _read_records(buffer, bounds, query.at(t), tables.tile_words, tables.segments, query.blank)
+    if bad >= 0:
+        damaged(f"{len(records[bad] or b'')} other bytes")
+    return out  # type: ignore[no-any-return]
+
+
+def combine(query: Query, words: Ints, members: Ints, bounds: Ints) -> Ints:
+    """Rows (n, words) of states merged: row i is ``words[members[bounds[i]:bounds[i + 1]]]`` as one state."""
+    out = np.tile(query.blank, (len(bounds) - 1, 1))
+    _combine(out.reshape(-1), words.reshape(-1), members, bounds, query.merging, np.int64(len(query.blank)))
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _seek(words, first, count, size, index):  # type: ignore[no-untyped-def]
+    """How many of ``count`` tiles have an index below ``index``."""
+    low, high = 0, count
+    while low < high:
+        middle = (low + high) // 2
+        if words[first + middle * size] < index:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@numba.njit(cache=True, nogil=True)
+def _read_records(buffer, bounds, queries, tile_words, segments, blank):  # type: ignore[no-untyped-def]
+    """Merged words (k, len(blank)), and the first damaged record (-1 for none)."""
+    k, rings = len(bounds) - 1, len(tile_words)
+    out = np.empty((k, len(blank)), np.int64)
+    firsts, counts = np.zeros(rings, np.int64), np.zeros(rings, np.int64)
+    for i in range(k):
+        out[i] = blank
+        if bounds[i] == bounds[i + 1]:
+            continue
+        if not locate(buffer, bounds[i], bounds[i + 1], tile_words, firsts, counts):
+            return out, i
+        for q in range(len(queries)):
+            ring, place, lo, hi = queries[q, 0], queries[q, 1], queries[q, 2], queries[q, 3]
+            size = tile_words[ring]
+            start = _seek(buffer, firsts[ring], counts[ring], size, lo)
+            stop = counts[ring] if hi == _LAST else _seek(buffer, firsts[ring], counts[ring], size, hi)
+            for s in range(queries[q, 4], queries[q, 5]):
+                op, first, count = segments[s, 0], segments[s, 1], segments[s, 2]
+                source, into = firsts[ring] + place + first, queries[q, 6] + first
+                if op == _LATEST:
+                    _newest(buffer, source, size, start, stop, count, out[i], into)
+                    continue
+                for w in range(count):
+                    word = out[i, into + w]
+                    for tile in range(start, stop):
+                        other = buffer[source + tile * size + w]
+                        if op == _ADD:
+                            word += other
+                        elif op == _MIN:
+                            word = min(word, other)
+                        else:
+                            word = max(word, other)
+                    out[i, into + w] = word
+    return out, -1
+
+
+@numba.njit(cache=True, nogil=True)
+def _newest(words, source, size, start, stop, count, out, into):  # type: ignore[no-untyped-def]
+    """The ``count`` newest entries of tiles: every entry of a later tile is newer, so no merge is needed."""
+    filled = 0
+    for tile in range(stop - 1, start - 1, -1):
+        for entry in range(count):
+            at = source + tile * size + entry * _ENTRY
+            if words[at] == _ABSENT:
+                break
+            for w in range(_ENTRY):
+                out[into + filled * _ENTRY + w] = words[at + w]
+            filled += 1
+            if filled == count:
+                return
+
+
+@numba.njit(cache=True, nogil=True)
+def _combine(out, words, members, bounds, layout, width):  # type: ignore[no-untyped-def]
+    for i in range(len(bounds) - 1):
+        for j in range(bounds[i], bounds[i + 1]):
+            merge(out, i * width, words, members[j] * width, layout)
