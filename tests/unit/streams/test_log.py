@@ -232,6 +232,14 @@ def test_damage_in_an_older_segment_stops_a_read_where_it_is() -> None:
     assert log.read_columns(2).payloads == payloads(2, 10)
 
 
+def test_a_segment_that_was_never_finished_is_removed() -> None:
+    files, path = damaged_log()
+    files.create(path.with_name("00000000000000000010.new")).write(0, b"half a head")
+    log = Log.open(HERE, files=files)
+    assert files.names(path.parent) == [path.name]
+    assert log.end == 10
+
+
 def test_a_missing_segment_stops_a_read() -> None:
     files, _ = damaged_log(segment_bytes=100)
     files.remove(HERE / "p0" / "00000000000000000002.log")
@@ -248,6 +256,7 @@ def test_a_torn_tail_is_cut_to_the_last_whole_frame() -> None:
         reader = Log.open(HERE, files=files, readonly=True)
         assert (reader.end, len(list(reader.read(0)))) == (9, 9)
         log = Log.open(HERE, files=files)
+        assert len(files.read(path, 0, 10**6)) == 40 + 44 * 9, "the torn part is gone"
         assert log.append([b"next"], 99) == range(9, 10)
         assert [record.payload for record in log.read(0)] == [*payloads(0, 9), b"next"]
 
