@@ -1,0 +1,1 @@
+"""Candidates: which items are worth scoring for a request, from several sources, merged."""

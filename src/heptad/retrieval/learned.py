@@ -1,0 +1,61 @@
+"""A trained item model as a candidate source: EASE over a whole history, ItemKNN over its newest items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+
+from heptad.errors import StateError
+from heptad.models.base import Matrix
+from heptad.models.items import Histories, ItemModel
+from heptad.retrieval.catalog import ItemIndex
+
+_FAMILIES: Final[Mapping[str, tuple[str, str]]] = {
+    "ease": ("heptad.models.ease", "EASE"),
+    "item_knn": ("heptad.models.item_knn", "ItemKNN"),
+}
+
+
+class LearnedSource:
+    """The scores of an item model, from all of a history or from its ``recent`` newest items.
+
+    The model's items join the index. Only positive scores are proposed: zero is no evidence.
+    """
+
+    kind: Final = "learned"
+    evidence: Final = True
+
+    def __init__(self, model: ItemModel, index: ItemIndex, recent: int | None = None) -> None:
+        self.model, self.recent = model, recent
+        self.trained_through = model.trained_through
+        self._places = index.add(model.items)
+
+    def scores(self, histories: Histories, size: int, events: Matrix | None = None) -> Matrix:
+        """(n, size), from what the model learned; ``events`` since then do not change it."""
+        shown = histories if self.recent is None else [history[: self.recent] for history in histories]
+        out = np.zeros((len(histories), size))
+        out[:, self._places] = self.model.scores(shown)
+        return out
+
+    def save(self, directory: Path) -> dict[str, object]:
+        """Save the model; the settings name its family."""
+        self.model.save(directory)
+        return {"kind": self.kind, "family": self.model.family, "recent": self.recent}
+
+    @classmethod
+    def load(cls, directory: Path, settings: Mapping[str, Any], index: ItemIndex) -> Self:
+        """Read what `save` wrote."""
+        family = str(settings.get("family"))
+        if family not in _FAMILIES:
+            raise StateError(
+                f"candidate source in {directory.name}", f"a family of {', '.join(_FAMILIES)}", family,
+                "load it with the version of heptad that saved it",
+            )  # fmt: skip
+        module, name = _FAMILIES[family]
+        model: ItemModel = getattr(import_module(module), name).load(directory)
+        recent = settings["recent"]
+        return cls(model, index, None if recent is None else int(recent))

@@ -1,0 +1,58 @@
+"""The items with the most events so far: the same for everybody, and always up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+
+from heptad.models.base import Matrix, Vector
+from heptad.models.items import Histories, Ids
+from heptad.retrieval.catalog import ItemIndex
+
+
+class PopularSource:
+    """Scores an item by its number of events observed; it may propose items without any.
+
+    One thread observes while others score: counts are replaced as a whole.
+    """
+
+    kind: Final = "popular"
+    evidence: Final = False
+    trained_through: Final = 0
+
+    def __init__(self, index: ItemIndex) -> None:
+        self.index = index
+        self._counts: Vector = np.zeros(len(index))
+
+    def observe(self, items: Ids) -> None:
+        """Count one event for each of these; an item not met before joins the index."""
+        places = self.index.add(items)
+        counts = np.zeros(len(self.index))
+        counts[: len(self._counts)] = self._counts
+        self._counts = counts + np.bincount(places, minlength=len(counts))
+
+    def counts(self, size: int) -> Vector:
+        """(size,): the number of events of each place."""
+        held = self._counts
+        if len(held) == size:
+            return held
+        out = np.zeros(size)
+        out[: min(size, len(held))] = held[:size]
+        return out
+
+    def scores(self, histories: Histories, size: int, events: Matrix | None = None) -> Matrix:
+        """The counts, for every history alike, plus ``events``."""
+        counts = self.counts(size)
+        return np.broadcast_to(counts, (len(histories), size)) if events is None else counts + events
+
+    def save(self, directory: Path) -> dict[str, object]:
+        """Nothing is written: counts are state, rebuilt from the log where they are needed."""
+        return {"kind": self.kind}
+
+    @classmethod
+    def load(cls, directory: Path, settings: Mapping[str, Any], index: ItemIndex) -> Self:
+        """A source that has observed nothing yet."""
+        return cls(index)
