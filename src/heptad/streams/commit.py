@@ -36,7 +36,7 @@ class Batch:
         except TypeError as error:
             raise DataError("payload for the log", "bytes", error, "encode each record to bytes") from None
         lengths = np.fromiter(map(len, payloads), np.uint32, count)
-        if int(lengths.sum()) != len(joined):
+        if sum(map(len, payloads)) != len(joined):
             raise DataError("payload for the log", "bytes", "a memoryview of wider items", "pass bytes(it)")
         body = PER_RECORD * count + len(joined)
         if body > BODY_LIMIT:
@@ -55,7 +55,7 @@ def _arrivals(arrival: int | Sequence[int] | Int64s, count: int) -> Int64s:
             f"{given.dtype} of shape {given.shape}",
             "pass clock.now()",
         )
-    return np.broadcast_to(given.astype(np.int64, copy=False), (count,))
+    return given.astype(np.int64, copy=False) if given.shape else np.full(count, given, np.int64)
 
 
 class GroupCommit:

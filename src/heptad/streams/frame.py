@@ -17,9 +17,8 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,38 +33,30 @@ PER_RECORD: Final = 12
 Int64s = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """A whole, checked frame: records ``[first, end)`` in ``size`` bytes of a file, from ``position``."""
 
     first: int
-    count: int
+    end: int
     position: int
     size: int
-    _data: bytes
-    _at: int
+    data: bytes
+    at: int
 
-    @property
-    def end(self) -> int:
-        return self.first + self.count
+    def arrivals(self, start: int, stop: int) -> bytes:
+        """Arrivals of the records ``[start, stop)`` of the log, as little-endian int64."""
+        begin = self.at + HEADER.size - 8 * self.first
+        return self.data[begin + 8 * start : begin + 8 * stop]
 
-    def arrivals(self) -> Int64s:
-        """Arrival per record, int64 microseconds."""
-        return np.frombuffer(self._data, "<i8", self.count, self._at + HEADER.size).astype(
-            np.int64, copy=False
-        )
-
-    def payloads(self, start: int = 0, stop: int | None = None) -> list[bytes]:
-        """The payloads of the records number ``start`` to ``stop`` of this frame."""
-        lengths_at = self._at + HEADER.size + 8 * self.count
-        lengths = struct.unpack_from(f"<{self.count}I", self._data, lengths_at)
-        ends = list(accumulate(lengths, initial=lengths_at + 4 * self.count))[start:][: _span(start, stop)]
-        return [self._data[low:high] for low, high in pairwise(ends)]
-
-
-def _span(start: int, stop: int | None) -> int | None:
-    """How many edges bound the records ``[start, stop)``."""
-    return None if stop is None else stop - start + 1
+    def payloads(self, start: int, stop: int) -> list[bytes]:
+        """The payloads of the records ``[start, stop)`` of the log."""
+        count = self.end - self.first
+        lengths_at = self.at + HEADER.size + 8 * count
+        lengths = struct.unpack_from(f"<{count}I", self.data, lengths_at)
+        edges = list(accumulate(lengths, initial=lengths_at + 4 * count))
+        return [
+            self.data[low:high] for low, high in pairwise(edges[start - self.first : stop - self.first + 1])
+        ]
 
 
 def encode(first: int, arrivals: Int64s, lengths: npt.NDArray[np.uint32], joined: bytes) -> bytes:
@@ -92,13 +83,15 @@ def announced_size(data: bytes, at: int) -> int:
 
 def decode(data: bytes, at: int, position: int) -> Frame | None:
     """The frame at ``data[at:]``, which lies at ``position`` of its file; None unless it is whole and right."""
-    size = announced_size(data, at)
-    if size == HEADER.size or len(data) - at < size:
+    if len(data) - at < HEADER.size:
         return None
-    _, crc, first, count, body = HEADER.unpack_from(data, at)
-    if zlib.crc32(memoryview(data)[at + CHECKED_FROM : at + size]) != crc:
+    mark, crc, first, count, body = HEADER.unpack_from(data, at)
+    end = at + HEADER.size + body
+    if mark != MARK or end > len(data) or not 0 < count <= body // PER_RECORD:
         return None
-    return Frame(first, count, position, size, data, at) if 0 < count <= body // PER_RECORD else None
+    if zlib.crc32(data[at + CHECKED_FROM : end]) != crc:
+        return None
+    return Frame(first, first + count, position, end - at, data, at)
 
 
 def find_later(data: bytes, after: int) -> Frame | None:

@@ -19,6 +19,7 @@ still await its sync: do not make anything durable that depends on it.
 
 from __future__ import annotations
 
+import struct
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
@@ -147,12 +148,13 @@ class Log:
     def read_columns(self, start: int, stop: int | None = None) -> Columns:
         """As `read`, all at once: the caller bounds the memory by ``stop``."""
         start, stop = self._range(start, stop)
-        arrivals, payloads = [np.empty(0, np.int64)], list[bytes]()
+        arrivals, payloads = list[bytes](), list[bytes]()
         for frame in self._frames(start, stop):
-            low, high = max(start - frame.first, 0), min(stop, frame.end) - frame.first
-            arrivals.append(frame.arrivals()[low:high])
+            low, high = max(start, frame.first), min(stop, frame.end)
+            arrivals.append(frame.arrivals(low, high))
             payloads += frame.payloads(low, high)
-        return Columns(np.arange(start, stop, dtype=np.int64), np.concatenate(arrivals), payloads)
+        times = np.frombuffer(b"".join(arrivals), "<i8").astype(np.int64)
+        return Columns(np.arange(start, stop, dtype=np.int64), times, payloads)
 
     def truncate_before(self, offset: int) -> None:
         """Remove the segments that hold nothing from ``offset`` on; the last segment always stays.
@@ -246,9 +248,9 @@ class Log:
 
     def _records(self, start: int, stop: int) -> Iterator[Record]:
         for frame in self._frames(start, stop):
-            low, high = max(start - frame.first, 0), min(stop, frame.end) - frame.first
-            offsets = range(frame.first + low, frame.first + high)
-            yield from map(Record, offsets, frame.arrivals()[low:high].tolist(), frame.payloads(low, high))
+            low, high = max(start, frame.first), min(stop, frame.end)
+            arrivals = struct.unpack(f"<{high - low}q", frame.arrivals(low, high))
+            yield from map(Record, range(low, high), arrivals, frame.payloads(low, high))
 
     def _frames(self, start: int, stop: int) -> Iterator[Frame]:
         """The frames that hold ``[start, stop)``, in order; StateError where one of them is not whole."""
@@ -261,7 +263,7 @@ class Log:
             _, position = segment.place(start)
             try:
                 for frame in segment.frames(self._files, start):
-                    segment.remember(frame)
+                    segment.remember(frame.first, frame.position)
                     position = frame.position + frame.size
                     if frame.end > start:
                         yield frame

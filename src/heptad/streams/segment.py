@@ -100,11 +100,12 @@ class Segment:
             )
         return cls(path, fields[3], fields[4])
 
-    def remember(self, frame: Frame) -> None:
+    def remember(self, first: int, position: int) -> None:
         """Note where a frame begins, if the last remembered place is far enough behind."""
-        with self._remembering:
-            if frame.position >= self._places[-1][1] + STRIDE:
-                self._places.append((frame.first, frame.position))
+        if position >= self._places[-1][1] + STRIDE:
+            with self._remembering:
+                if position >= self._places[-1][1] + STRIDE:  # a concurrent reader may have been faster
+                    self._places.append((first, position))
 
     def frames(self, files: FileLayer, offset: int) -> Iterator[Frame]:
         """The whole frames from the one that holds ``offset``, or an earlier one, up to the first that is not."""

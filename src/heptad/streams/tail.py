@@ -26,7 +26,7 @@ class Tail:
                 # no later sync would write them. Frames before the last were durable before it was written.
                 self._file.write(last.position, files.read(segment.path, last.position, last.size))
                 self.end, self.position = last.end, last.position + last.size
-                self.arrival = int(last.arrivals()[-1])
+                self.arrival = int.from_bytes(last.arrivals(last.end - 1, last.end), "little", signed=True)
             self._file.truncate(self.position)
             self._file.sync()
         except BaseException:
@@ -41,11 +41,10 @@ class Tail:
         data = encode(self.end, arrivals, lengths, joined)
         self._file.write(self.position, data)
         self._file.sync()
-        first = self.end
-        self.segment.remember(Frame(first, len(arrivals), self.position, len(data), b"", 0))
+        first, self.end = self.end, self.end + len(arrivals)
+        self.segment.remember(first, self.position)
         self.position += len(data)
         self.arrival = int(arrivals[-1])
-        self.end = first + len(arrivals)
         return first
 
     def close(self) -> None:
@@ -62,7 +61,7 @@ def whole_end(files: FileLayer, segment: Segment) -> Frame | None:
     offset, position = segment.place(1 << 62)
     for _ in range(2):
         for frame in scan(files, segment.path, offset, position):
-            segment.remember(frame)
+            segment.remember(frame.first, frame.position)
             last, offset, position = frame, frame.end, frame.position + frame.size
         later = find_later(files.read(segment.path, position, 1 << 40), offset)
         if later is None:

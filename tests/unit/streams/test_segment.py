@@ -72,7 +72,7 @@ def test_a_remembered_place_shortens_the_way_and_finds_the_same_frames() -> None
     files.open(segment.path).write(HEADER_BYTES, b"".join(frame(i, 1, 1000) for i in range(300)))
     assert segment.place(250) == (0, HEADER_BYTES)
     for found in segment.frames(files, 0):
-        segment.remember(found)
+        segment.remember(found.first, found.position)
     offset, position = segment.place(250)
     assert 250 - 64 <= offset <= 250
     assert position == HEADER_BYTES + offset * len(frame(0, 1, 1000))
