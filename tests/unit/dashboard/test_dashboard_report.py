@@ -259,3 +259,31 @@ def test_importing_the_room_loads_no_plotting() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "summary",
+    [
+        {"metrics": {"only": {"ndcg@10": 0.0}}},
+        {"metrics": {"only": {}}, "paired": [{"metric": "auc", "against": "x", "difference": 0.0}]},
+        {"metrics": {"m": {"auc": 0.5}}, "intervals": {"m": {"auc": [None, 0.6]}}},
+        {"disease": {"metric": "auc", "rows": [{"name": "heptad"}, {"name": "naive", "offline": 0.5}]}},
+        {"kpi": {"name": "revenue", "by_model": {"only": {"loss": 0.1, "kpi": -3.0}}}},
+        {"kpi": {"by_model": {"a": {"loss": 0.1}}}},
+        {"calibration": {"m": [{"predicted": 0.0, "observed": 0.0, "n": 1}], "none": []}},
+        {"calibration": {"m": [{"predicted": 1.0, "observed": 1.0, "n": 3}]}},
+        {"latency_ms": {"p50": 0.0, "p99": 0.0, "histogram": {"edges_ms": [0, 1], "counts": [0]}}},
+        {"latency_ms": {"stages": {"a": {"p50": 0.0, "p99": 0.0}}}},
+        {"latency_ms": {"p99": 1e6, "histogram": {"edges_ms": [0.001, 1e6], "counts": [3]}}},
+        {"requirements": [{"name": "p99", "target": "soon"}], "latency_ms": {"p99": 2.0}},
+        {"drift": {"columns": [{"name": "x", "psi": 0.0, "threshold": None, "drifted": False}]}},
+        {"drift": {"timeline": [{"time": "2020-01-01T00:00:00Z", "max_psi": 0.0}]}},
+        {"drift": {"events": [{"time": "2020-01-01T00:00:00Z", "what": "retrain"}]}},
+        {"audit": {"compared": 0, "equal": 0, "mismatches": 0}},
+        {"slices": {"empty": {}}},
+        {"seconds": {"data": 0.0}},
+    ],
+    ids=lambda summary: "-".join(summary),
+)
+def test_degenerate_numbers_are_drawn(summary: dict[str, Any]) -> None:
+    assert len(Page(render(summary)).attributes("section", "id")) >= 1

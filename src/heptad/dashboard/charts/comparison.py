@@ -75,7 +75,7 @@ def pairs(name: str, alternative: str, rows: Sequence[Pair], metric: str, legend
                     score(value), (beyond, y), (7, 0), textcoords="offset points", va="center", size=12.5
                 )
         axes.set_ylim(-len(rows) * step + 12, 16)
-        axes.set_xlim(start, start + (max(ends) - start) * 1.17)
+        axes.set_xlim(start, start + (max(ends) - start or 1.0) * 1.17)
         axes.set_yticks([])
         _scale(axes, metric + (" (the axis starts at chance, 0.5)" if start == 0.5 else ""))
         from matplotlib.patches import Patch

@@ -92,11 +92,11 @@ def timeline(name: str, alternative: str, points: Sequence[Point], events: Seque
     times = [point.at for point in points]
     first, last = min([*times, *events]), max([*times, *events])
     highest = max(max(point.psi, point.threshold or 0.0) for point in points) or 1.0
-    levels = _levels(events, ((last - first) or 1) * 0.065)
+    span = (last - first) or DAY
+    levels = _levels(events, span * 0.065)
     bounded = [(point.at, point.threshold) for point in points if point.threshold is not None]
 
     def paint(axes: Axes) -> None:
-        span = (last - first) or 1
         axes.set_xlim(first - span * 0.03, last + span * 0.03)
         # Room above the highest point for as many rows of numbers as there are.
         axes.set_ylim(0, highest / (0.93 - 0.085 * (max(levels, default=0) + 1)))

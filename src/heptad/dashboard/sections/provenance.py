@@ -22,7 +22,7 @@ def models(summary: Part) -> Section | None:
                 text(model.text("stage")),
                 class_=f"stage {'live' if model.text('stage') == 'champion' else ''}".strip(),
             ),
-            text(model.text("created").replace("T", " ").replace("Z", " UTC")),
+            tag("span", text(model.text("created").replace("T", " ").replace("Z", " UTC")), class_="nowrap"),
             _lineage(model.part("lineage").data),
         ]
         for model in summary.parts("models")
