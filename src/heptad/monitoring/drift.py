@@ -60,7 +60,8 @@ class DriftReport:
     @property
     def worst(self) -> ColumnDrift:
         """The column furthest above its threshold, or nearest to it."""
-        return max(self.columns, key=lambda column: (column.psi / column.threshold, column.psi))
+        # A threshold of 0 is possible: one bin in use and no practical bar.
+        return max(self.columns, key=lambda column: (column.psi / max(column.threshold, 1e-12), column.psi))
 
     def timeline(self) -> dict[str, Any]:
         """The worst column as one point of a run summary's drift timeline."""

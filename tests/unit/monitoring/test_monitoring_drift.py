@@ -150,3 +150,10 @@ def test_errors_say_what_is_wrong() -> None:
         DriftMonitor.reference(REFERENCE).merge(DriftMonitor.reference({"amount": np.ones(4)}))
     with pytest.raises(DataError, match="version 1"):
         DriftMonitor.from_json({"version": 9})
+
+
+def test_a_constant_column_without_a_bar_has_a_worst() -> None:
+    monitor = DriftMonitor.reference({"constant": np.ones(9)}, practical=0.0)
+    monitor.observe({"constant": np.ones(5)})
+    report = monitor.report(0)
+    assert (report.worst.psi, report.worst.threshold, report.drifted) == (0.0, 0.0, ())
