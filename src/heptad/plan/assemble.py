@@ -58,7 +58,7 @@ def assemble(
                 (c.name, _requested(c, request, len(t))) for c in plan.columns if _is_request(c, phase)
             )
             for c in plan.columns:
-                if c.group == "static":
+                if c.group == "static" and c.kind is not Kind.FLOAT:  # a float is never a key
                     known[c.name] = _as_key(out[c.name], c.kind)
     for column in plan.columns:
         match column.source:
@@ -191,7 +191,7 @@ def _as_key(values: NDArray[Any], kind: Kind) -> Column:
     """A looked-up column as a key of dynamic features."""
     if values.dtype == object:
         return column_of(values.tolist(), kind)
-    valid = ~np.isnan(values)
+    valid = np.abs(values) < 2.0**63  # false for NaN, and for a float that no int64 key can equal
     return Column(np.where(valid, values, 0.0).astype(np.int64), valid)
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from heptad.algebra import catalogue
+from heptad.algebra.spec import Params
 from heptad.declare.data import Data
 from heptad.declare.features import Per, Rate, Windowed, feature, hour, rate, weekday
 from heptad.declare.labels import label
@@ -147,8 +148,11 @@ def features(
             "hop": draw(st.sampled_from(hops)),
             "delay": draw(st.sampled_from(("0s", "0s", "2s", "1500ms", "7s"))),
         }
-    n, decimals = draw(st.integers(1, 4)), draw(st.integers(0, 3))
-    return per.aggregate(spec.name, column, *over, **shift, n=n, decimals=decimals)
+    if spec.segments(Params(n=2)) != spec.segments(Params(n=1)):
+        shift["n"] = draw(st.integers(1, 4))
+    if spec.takes == "number":
+        shift["decimals"] = draw(st.integers(0, 3))
+    return per.aggregate(spec.name, column, *over, **shift)
 
 
 def _fits(column: Field, takes: str) -> bool:
