@@ -1,0 +1,1 @@
+"""Engines that compute a training set, one per way to run."""
