@@ -7,7 +7,7 @@ longer than `LIMIT` is replaced by the byte 0xC1, which msgpack never uses, and 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -40,7 +40,12 @@ def encode(key: tuple[Any, ...]) -> bytes:
 
 def encode_columns(columns: Sequence[NDArray[Any]]) -> list[bytes]:
     """The bytes of n keys given as one array (n,) per key column."""
-    keys = list(map(_encode, zip(*[column.tolist() for column in columns], strict=True)))
+    return encode_rows(zip(*[column.tolist() for column in columns], strict=True))
+
+
+def encode_rows(rows: Iterable[tuple[Any, ...]]) -> list[bytes]:
+    """The bytes of keys given as tuples."""
+    keys = list(map(_encode, rows))
     if keys and max(map(len, keys)) > LIMIT:
         return list(map(_fitted, keys))
     return keys

@@ -59,26 +59,27 @@ class Query:
         return np.concatenate(rows)
 
     @cached_property
-    def _timeless(self) -> Ints:
-        bounds = self.layout.tables.segment_bounds
+    def _edges(self) -> tuple[Ints, Ints, Ints, Ints]:
+        """The kernel's table without tile numbers; then how far behind a read each window starts and ends, and its hop."""
+        bounds, windows = self.layout.tables.segment_bounds, [column.window for column in self.columns]
         rows = [
             (c.ring, self.layout.places[c.ring, c.slot], _FIRST, _LAST, bounds[c.slot], bounds[c.slot + 1], s.start)
             for c, s in zip(self.columns, self.slices, strict=True)
         ]  # fmt: skip
-        return np.array(rows, np.int64)
+        starts = np.array([window.delay + (window.width or 0) for window in windows], np.int64)
+        ends = np.array([window.delay for window in windows], np.int64)
+        hops = np.array([window.hop if window.width is not None else 0 for window in windows], np.int64)
+        return np.array(rows, np.int64).reshape(-1, 7), starts, ends, hops
 
     def at(self, t: int) -> Ints:
         """The kernel's table for a read at ``t``, which lies after every applied event.
 
         Without a delay no upper edge is needed: no tile holds an event at or after ``t``.
         """
-        table = self._timeless.copy()
-        for row, column in zip(table, self.columns, strict=True):
-            window = column.window
-            if window.width is not None:
-                row[_LO] = window.start(t) // window.hop
-                if window.delay:
-                    row[_HI] = window.end(t) // window.hop
+        table, starts, ends, hops = self._edges
+        table, windowed, delayed = table.copy(), hops > 0, ends > 0
+        table[windowed, _LO] = (t - starts[windowed]) // hops[windowed]
+        table[delayed, _HI] = (t - ends[delayed]) // hops[delayed]
         return table
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
+from heptad.errors import StateError
+
 
 @dataclass(frozen=True)
 class Meta:
@@ -25,7 +27,7 @@ class Meta:
 
 @dataclass(frozen=True)
 class Commit:
-    """One atomic change: all of it is visible and durable, or none.
+    """One atomic change: all of it is visible and durable, or none. What is dropped is dropped first.
 
     ``records``: (group, key bytes) -> record bytes. ``ids_added``: (stream, id bytes) -> (event time,
     fingerprint); ``ids_dropped`` are forgotten. ``pending_added``: offset -> (event time, payload);
@@ -66,9 +68,37 @@ class Snapshot(Protocol):
 
 
 class Store(Protocol):
-    """Where tile states live. Exactly one process commits."""
+    """Where tile states live. Exactly one process commits; any thread may read."""
 
     def snapshot(self) -> Snapshot: ...
-    def commit(self, change: Commit) -> None: ...
+    def commit(self, change: Commit) -> None:
+        """Apply a change, atomically. Raises StateError where its meta does not follow the store's."""
+        ...
+
     def saved(self) -> Saved: ...
     def close(self) -> None: ...
+
+
+def check_follows(before: Meta, after: Meta) -> None:
+    """Raise StateError where ``after`` is another plan's, or covers less than ``before``."""
+    if after.state_hash != before.state_hash:
+        raise other_plan("the commit", before.state_hash, after.state_hash)
+    back = [p for p, offset in before.offsets.items() if after.offsets.get(p, 0) < offset]
+    if back:
+        raise StateError(
+            f"the commit's offset of partition {back[0]}", f"at least {before.offsets[back[0]]}",
+            after.offsets.get(back[0]), "commit in log order, from one process",
+        )  # fmt: skip
+    if before.frontier is not None and (after.frontier is None or after.frontier < before.frontier):
+        raise StateError(
+            "the commit's frontier", f"at least {before.frontier}", after.frontier,
+            "commit in log order, from one process",
+        )  # fmt: skip
+
+
+def other_plan(thing: str, expected: str, got: str) -> StateError:
+    """The error of a state that another plan made."""
+    return StateError(
+        thing, f"a state of the plan's state hash {expected}", got,
+        "delete the state and let it be rebuilt from the log, or run the plan that made it",
+    )  # fmt: skip

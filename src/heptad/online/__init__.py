@@ -1,0 +1,1 @@
+"""Feature reads: the plan's columns for one moment, from the states of a store."""

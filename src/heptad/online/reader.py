@@ -1,0 +1,156 @@
+"""A feature read: open a snapshot, take t from the clock, fetch each record once, merge, assemble."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heptad.declare.types import Kind
+from heptad.errors import ReadError
+from heptad.online.keying import Keyed, keyed
+from heptad.plan.assemble import GroupRead, assemble, finalize
+from heptad.plan.batch import Column
+from heptad.plan.coding import LocalDictionary
+from heptad.plan.nodes import Plan, RateColumn, WindowColumn
+from heptad.state.layout import layouts_of
+from heptad.state.read import Query, combine, read
+from heptad.state.store import Meta, Snapshot, Store
+from heptad.times import format_instant
+
+
+class Clock(Protocol):
+    """The deployment's clock: int64 microseconds UTC."""
+
+    def now(self) -> int: ...
+
+
+class Answer(NamedTuple):
+    """Columns of n rows, and the knowledge they were computed at: time ``t`` and log ``offsets``.
+
+    `Oracle.read(request, t, offsets[0])` gives the same values, to the last bit.
+    """
+
+    values: dict[str, NDArray[Any]]
+    t: int
+    offsets: Mapping[int, int]
+
+
+class Reader:
+    """Reads a plan's columns from a store; any number of threads may use one reader."""
+
+    def __init__(self, plan: Plan, store: Store, clock: Clock) -> None:
+        self._plan, self._store, self._clock = plan, store, clock
+        self._layouts = layouts_of(plan)
+        self._queries: dict[tuple[int, tuple[WindowColumn, ...]], Query] = {}
+
+    def read(self, request: Mapping[str, Column], n: int, at: int | None = None) -> Answer:
+        """All columns for n rows; ``request`` holds the plan's request columns, (n,) each.
+
+        t is the clock's time, but after every applied event and no later than any pending one; ``at`` names
+        another. Raises ReadError where ``at`` cannot be answered from the states, or a key is missing.
+        """
+        with self._store.snapshot() as snapshot:
+            meta = snapshot.meta
+            t = self._moment(meta) if at is None else _named(at, meta)
+            fetch = _Fetch(self, snapshot, t)
+            times = np.full(n, t, np.int64)
+            values = assemble(self._plan, request, times, fetch, _Values(snapshot))
+        return Answer(values, t, meta.offsets)
+
+    def warm(self) -> None:
+        """Compile or load every kernel a read needs, so that the first read is as fast as the next."""
+        no_time = np.zeros(1, np.int64)
+        for place in range(len(self._layouts)):
+            columns = tuple(c for c, _ in self._windows() if c.group == place)
+            if columns:
+                query = self.query(place, columns)
+                words = read(query, [None], 0)
+                combine(query, words, no_time, np.array([0, 1], np.int64))
+        for column, kind in self._windows():
+            blank = Query(self._layouts[column.group], (column,)).blank[None]
+            finalize(self._plan, column, blank, no_time, kind, LocalDictionary())
+
+    def query(self, group: int, columns: tuple[WindowColumn, ...]) -> Query:
+        """The prepared query of these windows of a group."""
+        found = self._queries.get((group, columns))
+        if found is None:
+            found = self._queries[group, columns] = Query(self._layouts[group], columns)
+        return found
+
+    def list_key(self, group: int) -> int | None:
+        return self._plan.groups[group].list_key
+
+    def _moment(self, meta: Meta) -> int:
+        """The snapshot is open already, so that nothing it holds lies after the clock's time but what F says."""
+        t = self._clock.now()
+        if meta.frontier is not None:
+            t = max(t, meta.frontier + 1)
+        return t if meta.pending_from is None else min(t, meta.pending_from)
+
+    def _windows(self) -> Iterable[tuple[WindowColumn, Kind]]:
+        for column in self._plan.columns:
+            match column.source:
+                case WindowColumn():
+                    yield column.source, column.kind
+                case RateColumn(numerator, denominator):
+                    yield numerator, Kind.FLOAT
+                    yield denominator, Kind.FLOAT
+                case _:
+                    pass
+
+
+def _named(at: int, meta: Meta) -> int:
+    """A time the caller names, where the states can still, and already, answer for it."""
+    if meta.frontier is not None and at <= meta.frontier:
+        raise ReadError(
+            f"read at {format_instant(at)}", f"a time after the frontier, {format_instant(meta.frontier)}",
+            "an earlier one", "ask offline for the past: training_set reads the log",
+        )  # fmt: skip
+    if meta.pending_from is not None and at > meta.pending_from:
+        raise ReadError(
+            f"read at {format_instant(at)}",
+            f"a time up to the next pending event, {format_instant(meta.pending_from)}", "a later one",
+            "ask offline, or once the clock has passed it",
+        )  # fmt: skip
+    return at
+
+
+class _Fetch:
+    """`plan.assemble.Fetch` over one snapshot at one time; rows are keyed once for all groups that share keys."""
+
+    def __init__(self, reader: Reader, snapshot: Snapshot, t: int) -> None:
+        self._reader, self._snapshot, self._t = reader, snapshot, t
+        self._keyed: dict[tuple[int | None, tuple[int, ...]], tuple[Keyed, tuple[Column, ...]]] = {}
+
+    def __call__(self, reads: Sequence[GroupRead]) -> list[list[NDArray[np.int64]]]:
+        return [self._group(read) for read in reads]
+
+    def _group(self, asked: GroupRead) -> list[NDArray[np.int64]]:
+        keys = self._keys(asked)
+        query = self._reader.query(asked.group, asked.columns)
+        words = read(query, self._snapshot.records(asked.group, keys.keys), self._t)
+        rows = keys.spread(query, words)
+        return [rows[:, part] for part in query.slices]
+
+    def _keys(self, asked: GroupRead) -> Keyed:
+        list_key = self._reader.list_key(asked.group)
+        name = list_key, tuple([id(column.values) for column in asked.keys])
+        found = self._keyed.get(name)
+        if found is None:  # the columns are kept too: an id is of this array as long as the array lives
+            found = self._keyed[name] = keyed(asked.keys, list_key), asked.keys
+        return found[0]
+
+
+class _Values:
+    """The dictionary of a snapshot: codes to values; a read gives out no new codes."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.values = snapshot.values
+
+    def codes(self, values: Sequence[Any]) -> NoReturn:
+        raise ReadError(
+            "read", "codes of stored values", "a new value", "report this: a read must not code values"
+        )

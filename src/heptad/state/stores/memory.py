@@ -1,0 +1,99 @@
+"""States in this process's memory: lost with it, and then rebuilt from the log."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Sequence
+from typing import Any, Self
+
+from heptad.state.store import Commit, Meta, Saved, check_follows
+
+_Records = dict[tuple[int, bytes], bytes]
+
+
+class MemoryStore:
+    """A store whose snapshots are copies made on write: a commit hands every open snapshot what it replaces.
+
+    So taking a snapshot costs nothing, reading costs one look-up, and a commit costs its own size times the
+    snapshots that are open. Closing keeps the states: they live as long as this object does.
+    """
+
+    def __init__(self, state_hash: str) -> None:
+        self._meta = Meta(state_hash)
+        self._records: _Records = {}
+        self._values: list[Any] = []  # only ever appended to
+        self._ids: dict[tuple[str, bytes], tuple[int, int]] = {}
+        self._pending: dict[int, tuple[int, bytes]] = {}
+        self._lock = threading.Lock()
+        self._open: weakref.WeakSet[MemorySnapshot] = weakref.WeakSet()
+
+    def snapshot(self) -> MemorySnapshot:
+        with self._lock:
+            snapshot = MemorySnapshot(self._meta, self._records, self._values, self._lock, self._open)
+            self._open.add(snapshot)
+            return snapshot
+
+    def commit(self, change: Commit) -> None:
+        check_follows(self._meta, change.meta)
+        with self._lock:
+            for snapshot in self._open:
+                snapshot.keep(change.records)
+            self._records.update(change.records)
+            self._values.extend(change.values_added)
+            for id_ in change.ids_dropped:
+                self._ids.pop(id_, None)
+            self._ids.update(change.ids_added)
+            for offset in change.pending_dropped:
+                self._pending.pop(offset, None)
+            self._pending.update(change.pending_added)
+            self._meta = change.meta
+
+    def saved(self) -> Saved:
+        with self._lock:
+            return Saved(self._meta, dict(self._ids), dict(self._pending), list(self._values))
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+class MemorySnapshot:
+    """The store as of one commit: the live records, under those that later commits replaced."""
+
+    def __init__(
+        self,
+        meta: Meta,
+        live: _Records,
+        values: list[Any],
+        lock: threading.Lock,
+        opened: weakref.WeakSet[MemorySnapshot],
+    ) -> None:
+        self._meta, self._live, self._values, self._lock, self._opened = meta, live, values, lock, opened
+        self._kept: dict[tuple[int, bytes], bytes | None] = {}
+
+    @property
+    def meta(self) -> Meta:
+        return self._meta
+
+    def keep(self, replaced: _Records | Any) -> None:
+        """Remember what the records that are about to be replaced hold; the store's lock is held."""
+        for key in replaced:
+            if key not in self._kept:
+                self._kept[key] = self._live.get(key)
+
+    def records(self, group: int, keys: Sequence[bytes]) -> list[bytes | None]:
+        with self._lock:
+            live, kept = self._live, self._kept
+            if not kept:
+                return [live.get((group, key)) for key in keys]
+            return [kept[group, key] if (group, key) in kept else live.get((group, key)) for key in keys]
+
+    def values(self, codes: Sequence[int]) -> list[Any]:
+        return [self._values[code] for code in codes]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._opened.discard(self)
