@@ -38,6 +38,10 @@ class LocalDictionary:
         self._codes: dict[Any, int] = dict(known or {})
         self._values: list[Any] = list(self._codes)
 
+    def __len__(self) -> int:
+        """How many codes it has given out."""
+        return len(self._values)
+
     def codes(self, values: Sequence[Any]) -> list[int]:
         out = []
         for value in values:
