@@ -1,0 +1,41 @@
+"""``heptad serve``: the champion behind HTTP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from heptad.cli.command import Command, with_profile, with_system, with_traceback
+from heptad.cli.parts import part
+from heptad.run.profile import load_profile
+from heptad.run.target import load_target
+
+
+@click.command(
+    "serve",
+    cls=Command,
+    short_help="Answer over HTTP with the model that is champion.",
+    examples=[
+        "heptad serve videos",
+        "heptad serve videos --port 9000 --fresh",
+        "heptad serve ./shop --profile prod --host 0.0.0.0",
+    ],
+)
+@with_system
+@with_profile
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address to bind.")
+@click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one."
+)
+@click.option(
+    "--fresh", is_flag=True, help="Begin with an empty log and state instead of those of the last time."
+)
+@with_traceback
+def command(system: str, profile: str, config: Path | None, host: str, port: int, fresh: bool) -> None:
+    """Serve SYSTEM: rank, features, events and health. A posted event is acknowledged when the log holds it
+    on disk. SIGTERM finishes the requests at hand and stops.
+    """
+    target = load_target(system)
+    chosen = load_profile(target, profile, config)
+    part("heptad.run.serve:serve")(target, chosen, host=host, port=port, fresh=fresh)

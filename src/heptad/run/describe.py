@@ -1,0 +1,194 @@
+"""A system in plain data: what each step states, and what its plan compiles to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+from heptad.declare.data import SourceScore
+from heptad.declare.features import Calendar, Derived
+from heptad.declare.framing import Score
+from heptad.declare.labels import FollowedBy, Label
+from heptad.declare.model import Model
+from heptad.plan.explain import key_bytes, most_tiles, tile_bytes
+from heptad.plan.nodes import ColumnPlan, Plan, RateColumn, WindowColumn
+from heptad.run.target import Target
+from heptad.times import format_duration
+
+_WORD = 8
+
+
+def describe(target: Target) -> dict[str, Any]:
+    """The declaration as text, numbers, lists and objects: one entry per step, and ``plan``.
+
+    ``dashboard.design_document`` renders it; ``heptad explain --json`` writes ``plan``. Equal declarations
+    give equal descriptions.
+    """
+    system = target.system
+    requirements, framing, serving = system.requirements, system.framing, system.serving
+    total = requirements.kpi.total
+    counted = "events" if total.column is None else f"sum of {total.column}"
+    return {
+        "name": target.name,
+        "doc": target.doc,
+        "requirements": {
+            "p99": requirements.p99,
+            "candidates": requirements.candidates,
+            "qps": requirements.qps,
+            "freshness": requirements.freshness,
+            "shown": requirements.shown,
+            "kpi": f"{requirements.kpi.name}: {counted} where {label_text(total.where)}",
+        },
+        "framing": {
+            "kind": type(framing).__name__,
+            "item": str(framing.item),
+            "user": str(framing.user),
+            "objective": f"{type(framing.objective).__name__} of {label_text(framing.objective.label)}",
+            "score": _score(framing.score),
+        },
+        "data": {
+            "streams": [stream.name for stream in system.plan.streams],
+            "static": [{"name": name, "from": str(fact)} for name, fact in system.data.static.items()],
+            "dynamic": [
+                row
+                for column in system.plan.columns
+                if column.group == "dynamic"
+                for row in _dynamic(system.plan, column)
+            ],
+            "contextual": [_contextual(name, value) for name, value in system.data.contextual.items()],
+        },
+        "model": _stated(system.model),
+        "evaluation": {
+            "split": call_text(system.evaluation.split),
+            "gate": [str(check) for check in system.evaluation.gate],
+        },
+        "serving": {
+            "candidates": [call_text(source) for source in serving.candidates],
+            "history": serving.history,
+            "rerank": [call_text(step) for step in serving.rerank],
+            "fallback": call_text(serving.fallback),
+        },
+        "monitoring": {
+            "retrain": [call_text(trigger) for trigger in system.monitoring.retrain],
+            "canary": system.monitoring.canary,
+        },
+        "plan": _plan(system.plan),
+    }
+
+
+def label_text(label: Label) -> str:
+    """A label in words: ``Rating with stars >= 4``, ``Impression followed by Click within 30m``."""
+    if isinstance(label, FollowedBy):
+        within = format_duration(label.within)
+        return f"{label.event.__name__} followed by {label.outcome.__name__} within {within}"
+    return f"{label.event.__name__}" + ("" if label.where is None else f" with {label.where}")
+
+
+def call_text(value: Any) -> str:
+    """A part of a declaration as it would be written: its first argument, and what differs from the defaults.
+
+    >>> from heptad.declare.serving import EASE, Popular
+    >>> call_text(EASE(150)), call_text(Popular())
+    ('EASE(150)', 'Popular(100)')
+    """
+    first, *others = [*fields(value), None]
+    said = [] if first is None else [repr(getattr(value, first.name))]
+    for field in others:
+        if field is not None and (given := getattr(value, field.name)) != field.default:
+            said.append(f"{field.name}={given!r}")
+    return f"{type(value).__name__}({', '.join(said)})"
+
+
+def _score(score: Score) -> str:
+    return "p" if score.weight is None else f"p * {score.weight}"
+
+
+def _stated(model: Any) -> dict[str, Any]:
+    """A model family and its parameters."""
+    if isinstance(model, Model):
+        return {"kind": "Model", "estimator": repr(model.estimator)}
+    values = {field.name: getattr(model, field.name) for field in fields(model)}
+    return {"kind": type(model).__name__, **values}
+
+
+def _contextual(name: str, feature: Any) -> dict[str, str]:
+    match feature:
+        case Calendar(part):
+            said = f"{part} of the request, UTC"
+        case Derived():
+            said = f"{feature.name}({', '.join(feature.inputs)})"
+        case SourceScore(source):
+            said = f"score of the candidate source {source}"
+        case _:
+            said = str(feature)
+    return {"name": name, "is": said}
+
+
+def _dynamic(plan: Plan, column: ColumnPlan) -> Iterator[dict[str, Any]]:
+    """One row per column; a rate's bytes are those of both its sides."""
+    match column.source:
+        case RateColumn(above, below):
+            sides: tuple[WindowColumn, ...] = (above, below)
+            slots = tuple(str(plan.slot_of(side)) for side in sides)
+            aggregation = f"rate of {slots[0]} to {slots[1]}"
+        case WindowColumn():
+            sides = (column.source,)
+            aggregation = str(plan.slot_of(column.source))
+        case _:
+            return
+    first = sides[0]
+    groups = [plan.groups[side.group] for side in sides]
+    yield {
+        "name": column.name,
+        "aggregation": aggregation,
+        "stream": " / ".join(dict.fromkeys(group.stream for group in groups)),
+        "keys": list(groups[0].keys),
+        "window": "all time" if first.window.width is None else first.window.label,
+        "hop": "" if first.window.width is None else format_duration(first.window.hop),
+        "bytes": sum(_slot_bytes(plan, side) for side in sides),
+    }
+
+
+def _slot_bytes(plan: Plan, column: WindowColumn) -> int:
+    """Bytes of the slot's words in all tiles of its ring."""
+    ring = plan.groups[column.group].rings[column.ring]
+    return _WORD * plan.slot_of(column).words * most_tiles(ring)
+
+
+def _plan(plan: Plan) -> dict[str, Any]:
+    """The compiled plan: its hashes, streams, groups with their bytes per key, and columns."""
+    return {
+        "hash": plan.hash,
+        "state_hash": plan.state_hash,
+        "streams": [
+            {
+                "name": stream.name,
+                "table": stream.is_table,
+                "columns": {field.name: field.kind.value for field in stream.fields},
+                "lateness": None if stream.lateness is None else format_duration(stream.lateness),
+            }
+            for stream in plan.streams
+        ],
+        "groups": [
+            {
+                "name": group.name,
+                "keys": list(group.keys),
+                "bytes_per_key": key_bytes(group),
+                "rings": [
+                    {
+                        "hop": None if ring.hop is None else format_duration(ring.hop),
+                        "tiles": most_tiles(ring),
+                        "tile_bytes": tile_bytes(group, ring),
+                        "slots": [str(group.slots[slot]) for slot in ring.slots],
+                    }
+                    for ring in group.rings
+                ],
+            }
+            for group in plan.groups
+        ],
+        "columns": [
+            {"name": column.name, "group": column.group, "holds": column.holds, "kind": column.kind.value}
+            for column in plan.columns
+        ],
+    }
