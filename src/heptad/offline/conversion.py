@@ -1,0 +1,240 @@
+"""One Arrow column to the values of its kind: checked whole columns at a time, a bad row is named by number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from heptad.declare.types import Kind
+from heptad.errors import DataError, DeclarationError
+from heptad.plan.batch import Column
+from heptad.plan.nodes import FieldPlan
+from heptad.times import instant
+
+_EXACT = 2.0**53
+_INTEGER_TEXT = r"^(0|-?[1-9][0-9]{0,18})$"
+_UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a source is to be read.
+
+    ``zone``: the IANA zone of times that state none, such as 'UTC' or 'Europe/Rome'; None refuses them.
+    ``unit``: what an integer time counts, 's', 'ms' or 'us'. ``separator``: between the texts of a list
+    where the source has no lists (CSV).
+    """
+
+    zone: str | None = None
+    unit: str = "us"
+    separator: str = "|"
+
+    def __post_init__(self) -> None:
+        if self.unit not in _UNITS:
+            raise DataError("unit of times", "'s', 'ms' or 'us'", repr(self.unit), "use one of them")
+
+
+def convert(values: Any, field: FieldPlan, thing: str, reading: Reading) -> Column:
+    """An Arrow array as a column. Raises DataError with the number of the first bad row, counted from 0.
+
+    NaN becomes null and -0.0 becomes 0.0. ``thing`` names the column in errors: ``Click.user``.
+    """
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    if pa.types.is_null(values.type):
+        values = pa.nulls(len(values), _BLANK[field.kind])
+    column = _CONVERT[field.kind](values, thing, reading)
+    if not field.optional and field.kind is not Kind.FLOAT:
+        _refuse(~column.valid, values, thing, f"a value of kind {field.kind}", "fill it, or drop these rows")
+    return column
+
+
+def absent(field: FieldPlan, n: int) -> Column:
+    """A column of n nulls."""
+    if field.kind in (Kind.ID, Kind.TEXT, Kind.TEXTS):
+        return Column(np.full(n, None, object), np.zeros(n, np.bool_))
+    return Column(np.zeros(n, np.float64 if field.kind is Kind.FLOAT else np.int64), np.zeros(n, np.bool_))
+
+
+def _refuse(bad: NDArray[np.bool_], values: Any, thing: str, expected: str, fix: str) -> None:
+    if bad.any():
+        row = int(np.argmax(bad))
+        value = repr(values[row].as_py())[:80]
+        raise DataError(thing, expected, f"{value} in row {row} ({int(bad.sum())} such rows)", fix)
+
+
+def _wrong(values: Any, thing: str, expected: str, fix: str) -> NoReturn:
+    raise DataError(thing, expected, f"a column of Arrow type {values.type}", fix)
+
+
+def _valid(values: Any) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = values.is_valid().to_numpy(zero_copy_only=False)
+    return found
+
+
+def _filled(values: Any, blank: Any) -> NDArray[Any]:
+    found: NDArray[Any] = values.fill_null(blank).to_numpy(zero_copy_only=False)
+    return found
+
+
+def _floats(values: Any, thing: str, reading: Reading) -> Column:
+    kind = values.type
+    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)):
+        _wrong(values, thing, "numbers", "convert the column to numbers")
+    held = _filled(values.cast(pa.float64(), safe=False), float("nan"))
+    valid = ~np.isnan(held)
+    return Column(np.where(valid, held, 0.0) + 0.0, valid)
+
+
+def _integers(values: Any, thing: str, reading: Reading) -> Column:
+    """Integers; floats that are whole are taken too, since pandas holds integers with gaps as floats."""
+    kind = values.type
+    if pa.types.is_floating(kind):
+        column = _floats(values, thing, reading)
+        bad = column.valid & ~((column.values == np.rint(column.values)) & (np.abs(column.values) <= _EXACT))
+        _refuse(bad, values, thing, "a whole number", "round the column, or declare it float")
+        return Column(column.values.astype(np.int64), column.valid)
+    if not pa.types.is_integer(kind):
+        _wrong(values, thing, "whole numbers", "convert the column to integers")
+    valid = _valid(values)
+    if pa.types.is_uint64(kind):
+        large = _filled(pc.greater(values, pa.scalar(2**63 - 1, pa.uint64())), False)
+        _refuse(large, values, thing, "an integer below 2**63", "send it as text")
+        values = values.cast(pa.int64(), safe=False)
+    held = _filled(values.cast(pa.int64()), 0)
+    _refuse(held == -(2**63), values, thing, "an integer above -2**63", "send another value")
+    return Column(held, valid)
+
+
+def _booleans(values: Any, thing: str, reading: Reading) -> Column:
+    if not pa.types.is_boolean(values.type):
+        _wrong(values, thing, "true or false", "convert the column to booleans")
+    return Column(_filled(values, False).astype(np.int64), _valid(values))
+
+
+def _is_text(kind: Any) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _texts(values: Any, thing: str, reading: Reading) -> Column:
+    if not _is_text(values.type):
+        _wrong(values, thing, "texts", "convert the column to text")
+    encoded = values.cast(pa.large_string()).dictionary_encode()
+    shared = np.empty(len(encoded.dictionary) + 1, object)  # equal texts are one object; the last is null
+    shared[:-1] = encoded.dictionary.to_pylist()
+    valid = _valid(values)
+    return Column(shared[_filled(encoded.indices, len(shared) - 1)], valid)
+
+
+def _ids(values: Any, thing: str, reading: Reading) -> Column:
+    """Integers or texts; with a gap among them, integers are held as objects."""
+    if _is_text(values.type):
+        return _texts(values, thing, reading)
+    column = _integers(values, thing, reading)
+    if column.valid.all():
+        return column
+    held = column.values.astype(object)
+    held[~column.valid] = None
+    return Column(held, column.valid)
+
+
+def _lists(values: Any, thing: str, reading: Reading) -> Column:
+    if _is_text(values.type):
+        split = [
+            None if v is None else tuple(v.split(reading.separator)) if v else () for v in values.to_pylist()
+        ]
+        return Column(np.fromiter(split, object, len(values)), _valid(values))
+    if not (pa.types.is_list(values.type) or pa.types.is_large_list(values.type)) or not (
+        _is_text(values.type.value_type) or pa.types.is_null(values.type.value_type)
+    ):
+        _wrong(values, thing, "lists of texts", "convert the column to lists of texts")
+    rows = [None if v is None else tuple(v) for v in values.to_pylist()]
+    bad = np.fromiter((v is not None and None in v for v in rows), np.bool_, len(rows))
+    _refuse(bad, values, thing, "a list of texts without nulls", "remove the nulls from the lists")
+    return Column(np.fromiter(rows, object, len(rows)), _valid(values))
+
+
+def _times(values: Any, thing: str, reading: Reading) -> Column:
+    """Instants: timestamps or ISO 8601 texts with a zone, or integers in ``reading.unit`` since 1970."""
+    kind = values.type
+    if pa.types.is_date(kind):
+        kind = pa.timestamp("ms")
+        values = values.cast(kind)
+    if pa.types.is_timestamp(kind):
+        return _timestamps(values, thing, reading)
+    if _is_text(kind):
+        return _iso_times(values, thing, reading)
+    if not pa.types.is_integer(kind):
+        _wrong(values, thing, "times", "send timestamps with a zone, ISO 8601 text, or integers since 1970")
+    column = _integers(values, thing, reading)
+    scale = _UNITS[reading.unit]
+    bad = np.abs(column.values) > 2**61 // scale
+    _refuse(bad, values, thing, f"{reading.unit} since 1970", "state the right unit=")
+    return Column(column.values * scale, column.valid)
+
+
+def _timestamps(values: Any, thing: str, reading: Reading) -> Column:
+    if values.type.tz is None:
+        if reading.zone is None:
+            raise DataError(
+                thing, "times with a zone", "timestamps without one", "say which zone they are in: zone='UTC'"
+            )
+        values = _in_zone(values, thing, reading.zone)
+    ticks = _filled(values.cast(pa.int64()), 0)
+    valid = _valid(values)
+    if values.type.unit == "ns":
+        return Column(ticks // 1_000, valid)  # rounded down, before 1970 too
+    return Column(ticks * _UNITS[values.type.unit], valid)
+
+
+def _in_zone(values: Any, thing: str, zone: str) -> Any:
+    try:
+        return pc.assume_timezone(values, zone, ambiguous="earliest", nonexistent="earliest")
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            thing, "the name of a time zone", repr(zone), "use an IANA name such as 'UTC' or 'Europe/Rome'"
+        ) from error
+
+
+def _iso_times(values: Any, thing: str, reading: Reading) -> Column:
+    if pc.all(pc.match_substring_regex(values, _INTEGER_TEXT)).as_py() and len(values):
+        return _times(values.cast(pa.int64()), thing, reading)
+    for kind in (pa.timestamp("us", "UTC"), pa.timestamp("us")):
+        try:
+            parsed = values.cast(kind)
+        except pa.ArrowInvalid:
+            continue  # not all of this form: try the next, and at last one value at a time
+        if kind.tz is not None or reading.zone is not None:
+            return _timestamps(parsed, thing, reading)
+    return _iso_times_one_by_one(values, thing, reading)
+
+
+def _iso_times_one_by_one(values: Any, thing: str, reading: Reading) -> Column:
+    held = np.zeros(len(values), np.int64)
+    for row, text in enumerate(values.to_pylist()):
+        if text is None:
+            continue
+        try:
+            held[row] = instant(text)
+        except (ValueError, DeclarationError) as error:
+            bare = isinstance(error, DeclarationError)
+            expected = "an ISO 8601 time with a zone" if bare else "an ISO 8601 time"
+            fix = "say which zone they are in: zone='UTC'" if bare else "mend or drop the row"
+            raise DataError(thing, expected, f"{text!r} in row {row}", fix) from error
+    return Column(held, _valid(values))
+
+
+_CONVERT: dict[Kind, Callable[[Any, str, Reading], Column]] = {
+    Kind.ID: _ids, Kind.TEXT: _texts, Kind.FLOAT: _floats, Kind.INT: _integers, Kind.BOOL: _booleans,
+    Kind.TEXTS: _lists, Kind.TIME: _times,
+}  # fmt: skip
+_BLANK: dict[Kind, Any] = {
+    Kind.ID: pa.large_string(), Kind.TEXT: pa.large_string(), Kind.FLOAT: pa.float64(), Kind.INT: pa.int64(),
+    Kind.BOOL: pa.bool_(), Kind.TEXTS: pa.list_(pa.string()), Kind.TIME: pa.int64(),
+}  # fmt: skip

@@ -1,0 +1,155 @@
+"""Histories from outside: Parquet and CSV files, Arrow tables, pandas and Polars frames become batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv, parquet
+
+from heptad.declare.types import Kind
+from heptad.errors import DataError
+from heptad.offline.conversion import Reading, absent, convert
+from heptad.plan.batch import TIMELESS, Batch, Column, tie_of
+from heptad.plan.nodes import StreamPlan
+
+_CSV_TYPES: dict[Kind, Any] = {
+    Kind.FLOAT: pa.float64(), Kind.INT: pa.int64(), Kind.BOOL: pa.bool_(),
+    Kind.ID: pa.string(), Kind.TEXT: pa.string(), Kind.TEXTS: pa.string(), Kind.TIME: pa.string(),
+}  # fmt: skip
+_WHOLE = r"^(0|-?[1-9][0-9]{0,17})$"
+
+
+def read(
+    stream: StreamPlan,
+    source: Any,
+    *,
+    names: Mapping[str, str] | None = None,
+    reading: Reading = Reading(),
+) -> Batch:
+    """The rows of a source as a batch of the stream, in their order; offsets count the rows from 0.
+
+    ``source`` is the path of a Parquet or CSV file, a mapping of columns, or anything that offers Arrow's
+    stream interface (an Arrow table, a pandas or Polars frame). ``names`` maps the stream's columns to the
+    source's where they differ. Columns that the stream does not declare are left out; looked-up columns
+    may be missing and are filled by `enrich`. Raises DataError that names the column and the first bad row.
+    """
+    called = dict(names or {})
+    table = _table(stream, source, called)
+    n = table.num_rows
+    columns: dict[str, Column] = {}
+    for field in stream.fields:
+        name = called.get(field.name, field.name)
+        if name in table.column_names:
+            values = table.column(name).combine_chunks()
+            columns[field.name] = convert(values, field, f"{stream.name}.{field.name}", reading)
+        elif field.lookup is not None or field.optional:
+            columns[field.name] = absent(field, n)
+        else:
+            raise DataError(
+                f"{stream.name}.{field.name}", f"a column {name!r}",
+                f"columns {', '.join(table.column_names)}", f"name it: names={{{field.name!r}: 'COLUMN'}}",
+            )  # fmt: skip
+    time = columns[stream.time.name].values if stream.time else np.full(n, TIMELESS, np.int64)
+    offset = np.arange(n, dtype=np.int64)
+    return with_ties(Batch(stream, time, offset, offset, columns))
+
+
+def with_ties(batch: Batch) -> Batch:
+    """The batch with the tie of every row as the log would have it: `heptad.plan.batch.tie_of`."""
+    stream = batch.stream
+    if stream.is_table:
+        tie = batch.offset
+    elif stream.key is not None and batch.columns[stream.key.name].values.dtype == np.int64:
+        tie = batch.columns[stream.key.name].values
+    else:
+        pairs = zip(rows_of(batch), batch.offset.tolist(), strict=True)
+        tie = np.fromiter((tie_of(row, stream, offset) for row, offset in pairs), np.int64, len(batch))
+    return Batch(stream, batch.time, tie, batch.offset, batch.columns)
+
+
+def rows_of(batch: Batch) -> Iterator[dict[str, Any]]:
+    """The rows as Python values, as `Schema.parse` gives them: what is posted to a log."""
+    names = [field.name for field in batch.stream.fields]
+    columns = [_python(batch.columns[field.name], field.kind) for field in batch.stream.fields]
+    for values in zip(*columns, strict=True):
+        yield dict(zip(names, values, strict=True))
+
+
+def _python(column: Column, kind: Kind) -> list[Any]:
+    held = column.values
+    if kind is Kind.BOOL:
+        held = held.astype(np.bool_)
+    values: list[Any] = held.tolist()
+    if kind is Kind.TEXTS:
+        values = [None if value is None else list(value) for value in values]
+    return [value if ok else None for value, ok in zip(values, column.valid.tolist(), strict=True)]
+
+
+def _table(stream: StreamPlan, source: Any, names: Mapping[str, str]) -> Any:
+    match source:
+        case str() | Path():
+            return _file(stream, Path(source), names)
+        case Mapping():
+            return pa.table({name: _array(values) for name, values in source.items()})
+        case _:
+            try:
+                return pa.table(source)
+            except TypeError as error:
+                raise DataError(
+                    f"source of {stream.name}", "a path, a mapping of columns, an Arrow table or a frame",
+                    type(source).__name__, "convert it with pyarrow, pandas or Polars first",
+                ) from error  # fmt: skip
+
+
+def _array(values: Any) -> Any:
+    try:
+        return pa.array(values, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise DataError("column", "values of one type", str(error), "convert them to one type") from error
+
+
+def _file(stream: StreamPlan, path: Path, names: Mapping[str, str]) -> Any:
+    if not path.is_file():
+        raise DataError(f"source of {stream.name}", "an existing file", path, "mend the path")
+    called = {names.get(field.name, field.name): field for field in stream.fields}
+    suffix = path.suffixes[0] if path.suffix == ".gz" and path.suffixes else path.suffix
+    try:
+        if suffix == ".parquet":
+            held = parquet.ParquetFile(path)
+            return held.read(columns=[name for name in held.schema_arrow.names if name in called])
+        if suffix in (".csv", ".tsv"):
+            return _csv(path, suffix, {name: field.kind for name, field in called.items()})
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            f"source of {stream.name}", f"a readable file {path.name}", error, "mend the file"
+        ) from error
+    raise DataError(
+        f"source of {stream.name}", "a .parquet, .csv or .tsv file", path.name, "convert the file"
+    )
+
+
+def _csv(path: Path, suffix: str, kinds: Mapping[str, Kind]) -> Any:
+    """A CSV file with a header. An empty cell is null; an id column is of integers if every id is one."""
+    options = csv.ConvertOptions(
+        column_types={name: _CSV_TYPES[kind] for name, kind in kinds.items()},
+        strings_can_be_null=True,
+        null_values=[""],
+    )
+    delimiter = csv.ParseOptions(delimiter="\t" if suffix == ".tsv" else ",")
+    try:
+        table = csv.read_csv(path, convert_options=options, parse_options=delimiter)
+    except pa.ArrowInvalid:  # again, one row after the other: then the error names the row
+        serial = csv.ReadOptions(use_threads=False)
+        table = csv.read_csv(path, serial, convert_options=options, parse_options=delimiter)
+    for name, kind in kinds.items():
+        if kind is Kind.ID and name in table.column_names:
+            texts = table.column(name)
+            if pc.all(pc.match_substring_regex(texts, _WHOLE), min_count=0).as_py():
+                place = table.column_names.index(name)
+                table = table.set_column(place, name, texts.cast(pa.int64()))
+    return table
