@@ -36,17 +36,20 @@ class MemoryStore:
 
     def commit(self, change: Commit) -> None:
         check_follows(self._meta, change.meta)
-        with self._lock:
+        records, values = dict(change.records), list(change.values_added)
+        forgotten, ids = list(change.ids_dropped), dict(change.ids_added)
+        applied, pending = list(change.pending_dropped), dict(change.pending_added)
+        with self._lock:  # nothing below can fail
             for snapshot in self._open:
-                snapshot.keep(change.records)
-            self._records.update(change.records)
-            self._values.extend(change.values_added)
-            for id_ in change.ids_dropped:
+                snapshot.keep(records)
+            self._records.update(records)
+            self._values.extend(values)
+            for id_ in forgotten:
                 self._ids.pop(id_, None)
-            self._ids.update(change.ids_added)
-            for offset in change.pending_dropped:
+            self._ids.update(ids)
+            for offset in applied:
                 self._pending.pop(offset, None)
-            self._pending.update(change.pending_added)
+            self._pending.update(pending)
             self._meta = change.meta
 
     def saved(self) -> Saved:
@@ -75,7 +78,7 @@ class MemorySnapshot:
     def meta(self) -> Meta:
         return self._meta
 
-    def keep(self, replaced: _Records | Any) -> None:
+    def keep(self, replaced: _Records) -> None:
         """Remember what the records that are about to be replaced hold; the store's lock is held."""
         for key in replaced:
             if key not in self._kept:

@@ -1,0 +1,242 @@
+"""What every store must do: subclass `StoreContract`, say how to open yours, and let pytest run it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from heptad.declare.data import Data
+from heptad.declare.labels import label
+from heptad.errors import StateError
+from heptad.online.reader import Reader
+from heptad.plan.batch import Logged
+from heptad.plan.compile import compile_features
+from heptad.state.keys import encode
+from heptad.state.store import Commit, Meta, Saved, Store
+from heptad.testing.examples import Sale
+from heptad.testing.tiny_applier import StandingClock, TinyApplier, columns_of
+from heptad.times import HOUR, MINUTE, SECOND
+
+Opener = Callable[[str], Store]
+
+PLAN_HASH = "0123456789abcdef"
+ANN, BOB = encode(("ann",)), encode(("bob",))
+
+
+def meta(offset: int = 0, frontier: int | None = None, **other: Any) -> Meta:
+    return Meta(other.pop("state_hash", PLAN_HASH), frontier, {0: offset}, **other)
+
+
+class Broken(Exception):
+    """The writing process's own failure."""
+
+
+class BreaksOff(list[Any]):
+    """A list that fails after its first element."""
+
+    def __iter__(self) -> Iterator[Any]:
+        yield self[0]
+        raise Broken
+
+
+class StoreContract:
+    """Give a fixture ``opener``: a function from a state hash to a store, of the same place each time it is called."""
+
+    @pytest.fixture
+    def opener(self) -> Opener:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def store(self, opener: Opener) -> Iterator[Store]:
+        store = opener(PLAN_HASH)
+        yield store
+        store.close()
+
+    def test_a_new_store_knows_nothing(self, store: Store) -> None:
+        assert store.saved() == Saved(Meta(PLAN_HASH), {}, {}, [])
+        with store.snapshot() as snapshot:
+            assert snapshot.meta == Meta(PLAN_HASH)
+            assert snapshot.records(0, [ANN, BOB]) == [None, None]
+            assert snapshot.records(0, []) == []
+            assert snapshot.values([]) == []
+
+    def test_a_commit_is_read_back(self, store: Store) -> None:
+        store.commit(Commit(meta(1), {(0, ANN): b"12345678", (7, ANN): b"x" * 16, (0, BOB): b""}))
+        with store.snapshot() as snapshot:
+            assert snapshot.records(0, [BOB, ANN, encode(("eve",)), ANN]) == [
+                b"",
+                b"12345678",
+                None,
+                b"12345678",
+            ]
+            assert snapshot.records(7, [ANN, BOB]) == [b"x" * 16, None]
+            assert snapshot.records(256 * 7, [ANN]) == [None]
+        store.commit(Commit(meta(2), {(0, ANN): b"87654321"}))
+        with store.snapshot() as snapshot:
+            assert snapshot.records(0, [ANN]) == [b"87654321"]
+
+    def test_a_record_cannot_pass_for_another(self, store: Store) -> None:
+        """Group 0x6d00 is an 'm' and a zero in bytes: prefixes of meta, ids and records must not meet."""
+        keys = [encode((1,)), encode(("1",)), encode((1, 1)), encode(("",)), encode((b"\0".decode(),))]
+        groups = [0, 1, 0x6D00, 0x6900, 0xFFFF]
+        records = {(g, k): bytes([i, j] * 4) for i, g in enumerate(groups) for j, k in enumerate(keys)}
+        store.commit(
+            Commit(
+                meta(1, 5, pending_from=6), records, ids_added={("r", keys[0]): (1, 2)}, pending_added={0: (6, b"p")},
+                values_added=["v"],
+            )
+        )  # fmt: skip
+        with store.snapshot() as snapshot:
+            for group in groups:
+                assert snapshot.records(group, keys) == [records[group, key] for key in keys]
+        assert store.saved() == Saved(
+            meta(1, 5, pending_from=6), {("r", keys[0]): (1, 2)}, {0: (6, b"p")}, ["v"]
+        )
+
+    def test_a_snapshot_stands_still_while_others_commit(self, store: Store) -> None:
+        store.commit(Commit(meta(1, 10), {(0, ANN): b"ann-one."}, values_added=["a"]))
+        with store.snapshot() as first:
+            store.commit(
+                Commit(meta(2, 20), {(0, ANN): b"ann-two.", (0, BOB): b"bob-two."}, values_added=["b"])
+            )
+            with store.snapshot() as second:
+                store.commit(Commit(meta(3, 30), {(0, ANN): b"annthree", (0, BOB): b"bobthree"}))
+                assert second.meta == meta(2, 20)
+                assert second.records(0, [ANN, BOB]) == [b"ann-two.", b"bob-two."]
+                assert first.meta == meta(1, 10)
+                assert first.records(0, [ANN, BOB]) == [b"ann-one.", None]
+                assert first.values([0]) == ["a"]
+                assert second.values([1, 0]) == ["b", "a"]
+            assert first.records(0, [BOB, ANN]) == [None, b"ann-one."]
+        with store.snapshot() as third:
+            assert third.meta == meta(3, 30)
+            assert third.records(0, [ANN, BOB]) == [b"annthree", b"bobthree"]
+
+    @pytest.mark.parametrize(
+        "worse",
+        [
+            meta(4, 50), meta(5, 49), meta(5, None), Meta(PLAN_HASH, 50, {1: 9}),
+            meta(9, 90, state_hash="another"),
+        ],
+        ids=["offset back", "frontier back", "frontier lost", "partition lost", "another plan"],
+    )  # fmt: skip
+    def test_a_commit_that_does_not_follow_is_refused_whole(self, store: Store, worse: Meta) -> None:
+        store.commit(Commit(meta(5, 50), {(0, ANN): b"standing"}))
+        with pytest.raises(StateError):
+            store.commit(
+                Commit(
+                    worse, {(0, ANN): b"replaced", (0, BOB): b"sneaked."}, {("Sale", ANN): (1, 1)},
+                    pending_added={9: (99, b"")}, values_added=["v"],
+                )
+            )  # fmt: skip
+        with store.snapshot() as snapshot:
+            assert snapshot.records(0, [ANN, BOB]) == [b"standing", None]
+        assert store.saved() == Saved(meta(5, 50), {}, {}, [])
+        store.commit(
+            Commit(Meta(PLAN_HASH, 50, {0: 5, 1: 1}), {(0, ANN): b"goes on."})
+        )  # as far is far enough
+        assert store.saved().meta.offsets == {0: 5, 1: 1}
+
+    def test_a_commit_that_fails_half_way_leaves_nothing(self, store: Store) -> None:
+        store.commit(
+            Commit(meta(1, 10), {(0, ANN): b"standing"}, {("Sale", ANN): (1, 1)}, values_added=["a"])
+        )
+        before = store.saved()
+        with pytest.raises(Broken):
+            store.commit(
+                Commit(
+                    meta(2, 20), {(0, ANN): b"replaced", (0, BOB): b"sneaked."}, {("Sale", BOB): (2, 2)},
+                    [("Sale", ANN)], {1: (30, b"")}, values_added=BreaksOff(["b", "c"]),
+                )
+            )  # fmt: skip
+        assert store.saved() == before
+        with store.snapshot() as snapshot:
+            assert snapshot.records(0, [ANN, BOB]) == [b"standing", None]
+
+    def test_ids_come_and_go(self, store: Store) -> None:
+        long = encode(("x" * 490,))
+        ids = {
+            ("Sale", ANN): (-5, -(2**63)), ("Sale", BOB): (2**62, 2**63 - 1), ("Größe" * 60, ANN): (0, 0),
+            ("Sale", long): (7, 7), ("Click", ANN): (1, 2), ("S", b"ale" + ANN): (3, 4),
+        }  # fmt: skip
+        store.commit(Commit(meta(1), ids_added=ids))
+        assert store.saved().ids == ids
+        gone = [("Sale", ANN), ("Sale", long), ("Sale", encode(("never was",)))]
+        store.commit(Commit(meta(2), ids_dropped=gone, ids_added={("Sale", ANN): (8, 9)}))
+        del ids["Sale", long]
+        assert store.saved().ids == ids | {("Sale", ANN): (8, 9)}
+
+    def test_pending_events_come_and_go(self, store: Store) -> None:
+        pending = {0: (-5, b"payload"), 300: (2**62, b""), 2: (7, b"\0" * 10_000)}
+        store.commit(Commit(meta(301, pending_from=-5), pending_added=pending))
+        assert store.saved().pending == pending
+        assert store.saved().meta.pending_from == -5
+        store.commit(Commit(meta(301, -5, pending_from=7), pending_dropped=[0, 1]))
+        assert store.saved().pending == {300: (2**62, b""), 2: (7, b"\0" * 10_000)}
+        assert store.saved().meta == meta(301, -5, pending_from=7)
+
+    def test_values_keep_their_codes_and_types(self, store: Store) -> None:
+        first, more = ["a", "", 2**63 - 1, ("x", "y"), ()], [-(2**63) + 1, "1", "z" * 5000, ("1",)]
+        store.commit(Commit(meta(1), values_added=first))
+        store.commit(Commit(meta(2), values_added=more))
+        assert store.saved().values == [*first, *more]
+        with store.snapshot() as snapshot:
+            assert snapshot.values([8, 0, 3, 0, 4, 5]) == [("1",), "a", ("x", "y"), "a", (), -(2**63) + 1]
+
+    def test_large_records_and_many_keys(self, store: Store) -> None:
+        keys = [encode((i, f"user {i}")) for i in range(10_000)]
+        records = {(3, key): i.to_bytes(8, "little") for i, key in enumerate(keys)}
+        large = bytes(range(256)) * 8_000
+        store.commit(Commit(meta(1), records | {(0, ANN): large}))
+        with store.snapshot() as snapshot:
+            assert snapshot.records(0, [ANN]) == [large]
+            assert snapshot.records(3, keys[::-1]) == [records[3, key] for key in keys[::-1]]
+
+    def test_what_was_committed_is_there_after_close(self, store: Store, opener: Opener) -> None:
+        store.commit(
+            Commit(meta(9, 3, pending_from=4), {(1, ANN): b"12345678"}, {("Sale", ANN): (1, 2)}, (), {8: (4, b"p")}, (), ["v"])
+        )  # fmt: skip
+        saved = store.saved()
+        store.close()
+        again = opener(PLAN_HASH)
+        assert again.saved() == saved
+        with again.snapshot() as snapshot:
+            assert snapshot.meta == saved.meta
+            assert snapshot.records(1, [ANN]) == [b"12345678"]
+            assert snapshot.values([0]) == ["v"]
+        again.commit(Commit(meta(10, 3), pending_dropped=[8], values_added=["w"]))
+        assert again.saved() == Saved(meta(10, 3), {("Sale", ANN): (1, 2)}, {}, ["v", "w"])
+        again.close()
+
+    def test_values_move_with_time(self, opener: Opener) -> None:
+        """P3: a window empties as time passes, though nothing is committed."""
+        per = Sale.per("user")
+        features = {
+            "count": per.count("1h", "1d"),
+            "since": per.since_last("1d"),
+            "last": per.last("shop", "1h"),
+        }
+        plan = compile_features(Data(dynamic=features), label(Sale))
+        rows = [
+            {"sale": i, "ts": i * 10 * MINUTE, "user": "ann", "shop": f"s{i}", "amount": 1.0, "tags": None}
+            for i in range(3)
+        ]
+        log = [Logged(i, row["ts"], "Sale", row) for i, row in enumerate(rows)]  # type: ignore[arg-type]
+        store, clock = opener(plan.state_hash), StandingClock(0)
+        TinyApplier(plan, store, log).apply(len(log))
+        asked, reader = columns_of(plan, [{"user": "ann"}]), Reader(plan, store, clock)
+
+        def at(time: int) -> list[Any]:
+            clock.time = time
+            answer = reader.read(asked, 1)
+            return [answer.t - time, *(column[0] for column in answer.values.values())]
+
+        assert at(21 * MINUTE) == [0, 3.0, 3.0, 60.0, "s2"]
+        assert at(61 * MINUTE + SECOND) == [0, 2.0, 3.0, 2461.0, "s2"]
+        assert at(81 * MINUTE) == [0, 0.0, 3.0, 3660.0, None]
+        assert at(24 * HOUR + 21 * MINUTE)[1:3] == [0.0, 3.0]
+        assert at(49 * HOUR)[1:3] == [0.0, 0.0]
+        assert at(0)[0] == 20 * MINUTE + 1  # a clock behind the frontier does not take the reader back
+        store.close()
