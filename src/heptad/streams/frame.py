@@ -62,15 +62,17 @@ class Frame(NamedTuple):
 def encode(first: int, arrivals: Int64s, lengths: npt.NDArray[np.uint32], joined: bytes) -> bytes:
     """The bytes of one frame. ``lengths`` are those of the payloads that ``joined`` holds end to end."""
     count = len(arrivals)
-    rest = b"".join(
-        (
-            HEADER.pack(MARK, 0, first, count, PER_RECORD * count + len(joined))[CHECKED_FROM:],
-            arrivals.astype("<i8", copy=False).tobytes(),
-            lengths.astype("<u4", copy=False).tobytes(),
-            joined,
-        )
+    fields = HEADER.pack(MARK, 0, first, count, PER_RECORD * count + len(joined))[CHECKED_FROM:]
+    checked = (
+        fields,
+        arrivals.astype("<i8", copy=False).tobytes(),
+        lengths.astype("<u4", copy=False).tobytes(),
+        joined,
     )
-    return MARK + zlib.crc32(rest).to_bytes(4, "little") + rest
+    crc = 0
+    for part in checked:
+        crc = zlib.crc32(part, crc)
+    return b"".join((MARK, crc.to_bytes(4, "little"), *checked))
 
 
 def announced_size(data: bytes, at: int) -> int:
