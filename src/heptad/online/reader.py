@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple, NoReturn, Protocol
 
 import numpy as np
@@ -45,6 +47,7 @@ class Reader:
         self._plan, self._store, self._clock = plan, store, clock
         self._layouts = layouts_of(plan)
         self._queries: dict[tuple[int, tuple[WindowColumn, ...]], Query] = {}
+        self._cut: dict[tuple[str, ...], Plan] = {}
 
     def read(self, request: Mapping[str, Column], n: int, at: int | None = None) -> Answer:
         """All columns for n rows; ``request`` holds the plan's request columns, (n,) each.
@@ -52,13 +55,16 @@ class Reader:
         t is the clock's time, but after every applied event and no later than any pending one; ``at`` names
         another. Raises ReadError where ``at`` cannot be answered from the states, or a key is missing.
         """
+        with self.open(at) as session:
+            return Answer(session.read(request, n), session.t, session.meta.offsets)
+
+    @contextmanager
+    def open(self, at: int | None = None) -> Iterator[Session]:
+        """One moment for several reads: all see one snapshot and one t, chosen as in `read`."""
         with self._store.snapshot() as snapshot:
             meta = snapshot.meta
             t = self._moment(meta) if at is None else _named(at, meta)
-            fetch = _Fetch(self, snapshot, t)
-            times = np.full(n, t, np.int64)
-            values = assemble(self._plan, request, times, fetch, _Values(snapshot))
-        return Answer(values, t, meta.offsets)
+            yield Session(self, snapshot, t)
 
     def warm(self) -> None:
         """Compile or load every kernel a read needs, so that the first read is as fast as the next."""
@@ -78,6 +84,16 @@ class Reader:
         found = self._queries.get((group, columns))
         if found is None:
             found = self._queries[group, columns] = Query(self._layouts[group], columns)
+        return found
+
+    def only(self, columns: tuple[str, ...] | None) -> Plan:
+        """The plan cut down to these columns, in its order; all of it for None."""
+        if columns is None:
+            return self._plan
+        found = self._cut.get(columns)
+        if found is None:
+            kept = tuple(c for c in self._plan.columns if c.name in columns)
+            found = self._cut[columns] = replace(self._plan, columns=kept)
         return found
 
     def list_key(self, group: int) -> int | None:
@@ -100,6 +116,29 @@ class Reader:
                     yield denominator, Kind.FLOAT
                 case _:
                     pass
+
+
+class Session:
+    """Reads of one moment, inside ``with reader.open() as session``: do not keep it open."""
+
+    def __init__(self, reader: Reader, snapshot: Snapshot, t: int) -> None:
+        self._reader, self._snapshot, self.t = reader, snapshot, t
+
+    @property
+    def meta(self) -> Meta:
+        """The committed state that is read."""
+        return self._snapshot.meta
+
+    def read(
+        self, request: Mapping[str, Column], n: int, columns: tuple[str, ...] | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """As `Reader.read`, of all columns or of these only.
+
+        ``columns`` must hold what they need of each other: static columns that are keys, inputs of derived ones.
+        """
+        fetch = _Fetch(self._reader, self._snapshot, self.t)
+        times = np.full(n, self.t, np.int64)
+        return assemble(self._reader.only(columns), request, times, fetch, _Values(self._snapshot))
 
 
 def _named(at: int, meta: Meta) -> int:

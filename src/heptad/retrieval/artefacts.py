@@ -25,8 +25,10 @@ _KINDS: Final[Mapping[str, Callable[[Path, Mapping[str, Any], ItemIndex], Source
 
 
 def save_retriever(retriever: Retriever, directory: Path) -> None:
-    """Write the retriever into ``directory``; counts of popular items are state and are not written."""
-    ids = retriever.index.ids
+    """Write the retriever into ``directory`` as it was made: counts of events, and items that only had events
+    since, are state and are not written.
+    """
+    ids = retriever.index.ids[: retriever.known]
     texts = np.asarray([str(item) for item in ids.tolist()], np.str_)
     is_text = np.asarray([type(item) is str for item in ids.tolist()], np.bool_)
     write_arrays(directory / _ITEMS, {"items": texts, "is_text": is_text})

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from heptad.errors import DataError
 from heptad.models.artefact import check_serves
-from heptad.models.base import Matrix
+from heptad.models.base import Matrix, Vector
 from heptad.models.items import Histories, Ids
 from heptad.retrieval.candidates import Candidates, joined
 from heptad.retrieval.catalog import ItemIndex, Places
@@ -30,9 +30,9 @@ class Quota(NamedTuple):
 class Retriever:
     """Merges sources by rank: the best of each in their order, then the second of each, … until ``total``.
 
-    A source's list is its ``n`` highest scores among the items not excluded (a learned source's: positive
-    ones), ties by item id. An item proposed by several stands where it comes first. Every candidate carries
-    the score of every source.
+    A source's list is its ``n`` highest scores among the items not excluded, ties by item id. Of score zero it
+    holds none from a source that needs evidence, and none that joined the index after the retriever was made.
+    An item proposed by several stands where it comes first. Every candidate carries the score of every source.
     """
 
     def __init__(self, sources: Mapping[str, Quota], index: ItemIndex, total: int) -> None:
@@ -42,6 +42,7 @@ class Retriever:
                 f"{len(sources)} sources, total {total}", "name the sources and how many items each proposes",
             )  # fmt: skip
         self.sources, self.index, self.total = dict(sources), index, total
+        self.known = len(index)  #: items of the catalogue or of a trained source: the first places
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -53,16 +54,23 @@ class Retriever:
         """The end of what the sources were trained on, in microseconds."""
         return max(quota.source.trained_through for quota in self.sources.values())
 
-    def retrieve(self, histories: Histories, exclude: Histories | None = None) -> Candidates:
-        """Candidates for each history (ids, newest first) by what the sources know now."""
+    def retrieve(
+        self, histories: Histories, exclude: Histories | None = None, counts: Vector | None = None
+    ) -> Candidates:
+        """Candidates for each history (ids, newest first) by what the sources know now.
+
+        ``counts``, one per place of the index (places at the end may be missing), are events that a popular
+        source shall count on top of those it has observed.
+        """
         order = self.index.order
-        return joined(
-            [
-                self._chosen(histories[low:high], _part(exclude, low, high), order, None, None)
-                for low, high in _chunks(len(histories), len(order))
-            ],
-            self.names,
-        )
+        events = np.zeros((1, len(order)))
+        if counts is not None:
+            events[0, : len(counts)] = counts[: len(order)]
+        parts = []
+        for low, high in _chunks(len(histories), len(order)):
+            repeated = np.broadcast_to(events, (high - low, len(order)))
+            parts.append(self._chosen(histories[low:high], _part(exclude, low, high), order, repeated))
+        return joined(parts, self.names)
 
     def retrieve_in_time(
         self,
@@ -75,8 +83,7 @@ class Retriever:
         """As one `retrieve` per request while events come in: each counts the events **before** its time.
 
         ``times`` (n,) are int64 microseconds that do not decrease; events may come in any order. Nothing is
-        observed for good, but new items join the index; such an item is proposed only once it has had an
-        event. Raises DataError for times that decrease, or a request before a source's ``trained_through``.
+        observed for good, but new items join the index. Raises DataError for times that decrease, or a request before a source's ``trained_through``.
         """
         moments: NDArray[np.int64] = np.asarray(times, np.int64)
         happened: NDArray[np.int64] = np.asarray(events_times, np.int64)
@@ -87,7 +94,6 @@ class Retriever:
             )  # fmt: skip
         for name, quota in self.sources.items():
             check_serves(name, quota.source.trained_through, moments)
-        known = len(self.index)
         places = self.index.add(events_items)
         counted_from = np.searchsorted(moments, happened, side="right")
         by_request = np.argsort(counted_from, kind="stable")
@@ -100,33 +106,27 @@ class Retriever:
             cells = (counted_from[first:last] - low) * len(order) + places[first:last]
             fresh = np.bincount(cells, minlength=(high - low) * len(order)).reshape(high - low, len(order))
             events = before + np.cumsum(fresh, axis=0, dtype=np.float64)
-            before = events[-1]
-            open_ = events > 0
-            open_[:, :known] = True
-            parts.append(self._chosen(histories[low:high], _part(exclude, low, high), order, events, open_))
+            before = events[-1] if high > low else before
+            parts.append(self._chosen(histories[low:high], _part(exclude, low, high), order, events))
         return joined(parts, self.names)
 
     def _chosen(
-        self,
-        histories: Histories,
-        exclude: Histories | None,
-        order: Places,
-        events: Matrix | None,
-        open_: Mask | None,
+        self, histories: Histories, exclude: Histories | None, order: Places, events: Matrix
     ) -> Candidates:
         """Candidates of one chunk of requests. Columns are in the order of item ids from here on."""
         n, size = len(histories), len(order)
-        allowed = np.ones((n, size), np.bool_) if open_ is None else open_.copy()
-        for row, items in zip(allowed, exclude or (), strict=bool(exclude)):
+        allowed = np.ones((n, size), np.bool_)
+        for open_, items in zip(allowed, exclude or (), strict=bool(exclude)):
             places = self.index.places(items)
-            row[places[(places >= 0) & (places < size)]] = False
+            open_[places[(places >= 0) & (places < size)]] = False
         allowed = allowed[:, order]
         scores: dict[str, Matrix] = {}
         lists = []
         for name, (source, quota) in self.sources.items():
             scores[name] = source.scores(histories, size, events)[:, order]
-            proposed = allowed & (scores[name] > 0) if source.evidence else allowed
-            lists.append(_top(scores[name], proposed, quota))
+            positive: Mask = scores[name] > 0
+            proposed = positive if source.evidence else positive | (order < self.known)[None]
+            lists.append(_top(scores[name], allowed & proposed, quota))
         row, column = _in_turn(lists, size, self.total)
         places = order[column]
         starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=n))]).astype(np.int64)

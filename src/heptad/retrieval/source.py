@@ -24,8 +24,8 @@ class Source(Protocol):
     def scores(self, histories: Histories, size: int, events: Matrix | None = None) -> Matrix:
         """(n, size): the score of each place below ``size``, 0 for an item the source does not know.
 
-        ``events`` (n, size) counts what happened to each item since now and before each request; it is
-        given where many requests are answered at once, in the order of time. The result is not to be written.
+        ``events`` (n, size) counts what happened to each item before each request, on top of what the source
+        itself has observed. The result is not to be written.
         """
         ...
 

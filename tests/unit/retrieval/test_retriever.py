@@ -133,6 +133,26 @@ def test_nothing_to_propose_is_an_empty_answer():
     assert len(retriever.retrieve([])) == 0
 
 
+def test_counts_given_are_counts_observed():
+    given_, _ = build([(0, 1), (0, 2)], catalogue=[4])
+    observing, popular = build([(0, 1), (0, 2)], catalogue=[4])
+    observed = [2, 2, 9, 4]
+    popular.observe(observed)
+    places = given_.index.add(observed)
+    found = given_.retrieve([[1], []], None, np.bincount(places).astype(float))
+    expected = observing.retrieve([[1], []])
+    assert [shown(found, i) for i in range(2)] == [shown(expected, i) for i in range(2)]
+
+
+def test_an_item_that_joined_and_has_no_event_yet_is_not_proposed(tmp_path):
+    retriever, _ = build([(0, 1), (0, 2)])
+    retriever.retrieve_in_time([[1]], [100], None, [9], [100])
+    assert 9 in retriever.index.ids
+    assert 9 not in retriever.retrieve([[]]).items
+    save_retriever(retriever, tmp_path)
+    assert 9 not in load_retriever(tmp_path).index.ids
+
+
 def test_a_request_before_the_end_of_training_is_refused():
     retriever, _ = build([(0, 1), (0, 2)])
     with pytest.raises(DataError, match="ease"):
