@@ -1,14 +1,15 @@
 """The worked examples: what every rule about time, knowledge and windows means, in numbers.
 
 One table, executed by the oracle, the offline engine and both stores, and printed in
-docs/reference/meaning.md. A new rule, or a new aggregation, is a new row.
+docs/reference/meaning.md. A new rule, or a new aggregation, is a new row: this module holds what a row is
+made of, `worked/` the rows by theme, `examples_table` all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import heptad as hp
 from heptad.declare.features import Rate, Windowed
@@ -75,6 +76,35 @@ class Example:
 
 
 _LABEL = hp.label(Sale)
+_Entry = tuple[int, str, dict[str, Any]]  #: arrival, stream, row
+
+#: What most rows read: sales of one user over an hour (hop 1 m) or a day (hop 1 h).
+per_user: Final = Sale.per("user")
+hourly: Final = per_user.count("1h")
+daily: Final = per_user.count("1d")
+
+
+def example(
+    rule: str,
+    says: str,
+    feature: Windowed | Rate,
+    records: Sequence[_Entry],
+    *,
+    t: str,
+    gives: object,
+    o: int | None = None,
+    user: Any = "ann",
+    shop: str = "s",
+    tags: Mapping[str, list[str]] | None = None,
+    column: str = "value",
+    online: bool = True,
+) -> Example:
+    """A row: the log holds ``records``; a read for ``user`` and ``shop`` at ``t`` gives ``gives``.
+
+    ``tags`` are what the appender looked up for the sales of each shop.
+    """
+    ask = {"user": user, "shop": shop}
+    return Example(rule, says, feature, log(*records, tags=tags), ask, at(t), gives, o, online, column)
 
 
 def sale(
@@ -85,20 +115,18 @@ def sale(
     user: Any = "ann",
     shop: Any = "s",
     arrival: str | None = None,
-) -> tuple[int, str, dict[str, Any]]:
+) -> _Entry:
     """A sale that arrives at its own time unless an arrival is given."""
     ts = at(time)
     row = {"sale": id_, "ts": ts, "user": user, "shop": shop, "amount": amount, "tags": None}
     return (at(arrival) if arrival else ts), "Sale", row
 
 
-def shop(name: str, since: str, tags: list[str], arrival: str) -> tuple[int, str, dict[str, Any]]:
+def shop(name: str, since: str, tags: list[str], arrival: str) -> _Entry:
     return at(arrival), "Shop", {"shop": name, "tags": tags, "area": None, "since": at(since)}
 
 
-def log(
-    *entries: tuple[int, str, dict[str, Any]], tags: Mapping[str, list[str]] | None = None
-) -> tuple[Logged, ...]:
+def log(*entries: _Entry, tags: Mapping[str, list[str]] | None = None) -> tuple[Logged, ...]:
     """Entries in log order; ``tags`` are what the appender looked up for the sales of each shop."""
     looked_up = tags or {}
     return tuple(
