@@ -9,7 +9,7 @@ Only records that the log has acknowledged are applied.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from heptad.errors import StateError
@@ -45,18 +45,33 @@ class Applied(NamedTuple):
         return sum(self.counts.values())
 
 
+class Step(NamedTuple):
+    """One commit about to be made: from one state to the next, the verdicts of the records in between in the
+    order of their offsets, and the events that enter the state.
+    """
+
+    before: Meta
+    after: Meta
+    verdicts: Sequence[Verdict]
+    entered: Sequence[Logged]
+
+
 class Applier:
     """Applies one log to one store. ``clock`` is the deployment's; beside a busy appender, the appender itself.
 
+    ``watch`` is called with each step just before its commit, so that whoever sees the new state finds what was
+    made of it; a step whose commit fails is decided again from ``before``.
     Raises StateError where the store's state is of another plan or of another, longer log.
     """
 
     def __init__(
         self, plan: Plan, log: Log, store: Store, clock: Clock, dead_letters: DeadLetters | None = None,
-        *, batch: int = BATCH,
+        *, batch: int = BATCH, watch: Callable[[Step], None] | None = None,
     ) -> None:  # fmt: skip
+        self._watch = watch
         self._plan, self._log, self._store, self._clock = plan, log, store, clock
-        self._dead_letters, self._batch = dead_letters, batch
+        self._dead_letters = dead_letters
+        self.batch = batch  #: the most records of one commit
         self._codec, self._layouts = Codec(plan), layouts_of(plan)
         self._streams = {stream.name: stream for stream in plan.streams}
         self._load()
@@ -81,7 +96,7 @@ class Applier:
         counts: Counter[Verdict] = Counter()
         events = 0
         while self._next < stop:
-            to = min(stop, self._next + self._batch)
+            to = min(stop, self._next + self.batch)
             some, came = self._step(to, now if to == end else None)
             counts += some
             events += came
@@ -122,7 +137,7 @@ class Applier:
         if self._next == to and not self._due(now):
             return Counter(), 0
         self._sound = False
-        counts, letters, entered = self._decide(to)
+        verdicts, letters, entered = self._decide(to)
         if now is not None:
             reached = self._admission.clock  # the last record may have arrived at this very moment
             entered += self._passed(now - 1 if reached is None else max(now - 1, reached))
@@ -139,18 +154,20 @@ class Applier:
             meta, records, changes.ids_added, changes.ids_dropped, changes.pending_added,
             changes.pending_dropped, fresh,
         )  # fmt: skip
+        if self._watch is not None:
+            self._watch(Step(self._meta, meta, verdicts, entered))
         self._store.commit(change)
         self._meta, self._next, self._values, self._sound = meta, to, len(self._dictionary), True
-        return counts, len(entered)
+        return Counter(verdicts), len(entered)
 
     def _due(self, now: int | None) -> bool:
         waiting = self._admission.pending_from
         return now is not None and waiting is not None and waiting < now
 
-    def _decide(self, to: int) -> tuple[Counter[Verdict], list[DeadLetter], list[Logged]]:
+    def _decide(self, to: int) -> tuple[list[Verdict], list[DeadLetter], list[Logged]]:
         """Verdicts of the records before ``to``, the refused ones, and the events that enter the state."""
         records = self._log.read_columns(self._next, to)
-        counts: Counter[Verdict] = Counter()
+        verdicts: list[Verdict] = []
         letters: list[DeadLetter] = []
         entered: list[Logged] = []
         admission = self._admission
@@ -159,13 +176,13 @@ class Applier:
             stream = self._streams[record.stream]
             found = facts(stream, record.row)
             verdict = admission.judge(stream, *found, record.offset, payload)
-            counts[verdict] += 1
+            verdicts.append(verdict)
             if verdict is Verdict.ACCEPTED:
                 if not admission.is_pending(record.offset):
                     entered.append(record)
             elif verdict is not Verdict.DUPLICATE:
                 letters.append(self._letter(record, verdict, found))
-        return counts, letters, entered
+        return verdicts, letters, entered
 
     def _passed(self, clock: int) -> list[Logged]:
         """The pending events that the clock has reached."""
