@@ -68,7 +68,6 @@ class LocalEngine:
         self._plan, self._events, self._t, self._o = plan, events, t, o
         self._dictionary, self._progress = dictionary, progress
         self._orders: dict[str, Longs] = {}
-        self._rank = np.argsort(t, kind="stable")
 
     def fetch(self, reads: Sequence[GroupRead]) -> list[list[Longs]]:
         """The merged words of each column of each group read: int64 (n, words), in the order asked."""
@@ -119,7 +118,7 @@ class LocalEngine:
         return _narrow(batch, needed).take(order[seen[order]])
 
     def _sorted_reads(self, row: Longs, key: Longs, n: int) -> Reads:
-        by_time = self._rank if len(row) == len(self._t) else np.argsort(self._t[row], kind="stable")
+        by_time = np.argsort(self._t[row], kind="stable")
         order, _ = kernels.by_code(key[by_time], n)
         order = by_time[order]
         row = row[order]
