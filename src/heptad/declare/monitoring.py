@@ -26,8 +26,11 @@ class OnDrift:
 
     ``psi`` is the practical bar; with few rows the bar is raised to what chance alone would pass with
     probability ``alpha`` (see `monitoring.psi`). ``window`` is how much recent serving is compared.
+    ``columns`` are the columns watched (all numbers where empty): leave out those that move by nature, such
+    as the hour of a few users' sessions, and counts over all time.
     """
 
+    columns: tuple[str, ...] | list[str] = ()
     psi: float = 0.2
     alpha: float = 0.001
     window: str = "7d"
@@ -39,6 +42,7 @@ class OnDrift:
                 "use the defaults, psi=0.2 and alpha=0.001",
             )  # fmt: skip
         duration(self.window, thing="OnDrift.window")
+        object.__setattr__(self, "columns", tuple(self.columns))
 
 
 Trigger = Daily | OnDrift

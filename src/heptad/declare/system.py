@@ -9,7 +9,7 @@ from heptad.declare.evaluation import Evaluation
 from heptad.declare.features import Derived, Windowed, columns_of
 from heptad.declare.framing import Ranking
 from heptad.declare.model import GBDT, Logistic, Model
-from heptad.declare.monitoring import Monitoring
+from heptad.declare.monitoring import Monitoring, OnDrift
 from heptad.declare.requirements import Requirements
 from heptad.declare.schema import Field, Table
 from heptad.declare.serving import Cap, Serving
@@ -44,6 +44,7 @@ class Declaration:
         self._check_inputs()
         self._check_serving()
         self._check_gate()
+        self._check_watched()
 
     def _check_inputs(self) -> None:
         columns = {column for _, column in self.data.columns()}
@@ -105,3 +106,22 @@ class Declaration:
                     f"gate {check}", f"a model: {', '.join(sorted(known))}", repr(check.against),
                     "compare with the champion or one of Serving.candidates",
                 )  # fmt: skip
+
+    def _check_watched(self) -> None:
+        columns = {column for _, column in self.data.columns()}
+        for trigger in self.monitoring.retrain:
+            watched = trigger.columns if isinstance(trigger, OnDrift) else ()
+            missing = sorted(set(watched) - columns)
+            if missing:
+                raise DeclarationError(
+                    "OnDrift.columns",
+                    "columns of Data",
+                    missing[0],
+                    f"use some of: {', '.join(sorted(columns))}",
+                )
+        weight = self.framing.score.weight
+        if weight is not None and weight.name not in columns:
+            raise DeclarationError(
+                "Ranking.score", f"{weight.name!r} among the columns of Data", "no such column",
+                f"declare it: contextual=dict({weight.name}={weight})",
+            )  # fmt: skip

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from heptad.declare.system import Declaration
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
     from heptad.plan.nodes import Plan
 
 
@@ -36,14 +40,14 @@ class System(Declaration):
 
         return explain(self.plan)
 
-    def training_set(self, labels: Any, **options: Any) -> Any:
+    def training_set(self, labels: Any, *, events: Mapping[str, Any], at: str = "ts") -> pa.Table:
         """Features for label rows, each as known at its time; see `heptad.run.notebook.training_set`."""
-        from heptad.run.notebook import training_set
+        from heptad.run import notebook
 
-        return training_set(self, labels, **options)
+        return notebook.training_set(self, labels, events=events, at=at)
 
-    def features(self, *, at: Any = None, **entities: Any) -> Any:
-        """The same features, live, as a dict of columns; see `heptad.run.notebook.features`."""
-        from heptad.run.notebook import features
+    def features(self, *, at: Any = None, store: str, **entities: Any) -> dict[str, NDArray[Any]]:
+        """The same features, live, from a deployment's store; see `heptad.run.notebook.features`."""
+        from heptad.run import notebook
 
-        return features(self, at=at, **entities)
+        return notebook.features(self, at=at, store=store, **entities)

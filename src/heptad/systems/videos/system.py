@@ -83,5 +83,11 @@ videos = hp.System(
         rerank=[hp.Unseen()],
         fallback=hp.Popular(),
     ),
-    monitoring=hp.Monitoring(retrain=[hp.Daily("03:00"), hp.OnDrift()], canary=0.05),
+    monitoring=hp.Monitoring(
+        retrain=[
+            hp.Daily("03:00"),
+            hp.OnDrift(psi=0.25, columns=["film_mean_all", "film_liked_all", "ease", "covisited"]),
+        ],
+        canary=0.05,
+    ),
 )

@@ -1,0 +1,172 @@
+"""A fire drill in virtual time: a shift is injected; drift must be seen, a challenger trained and judged.
+
+Afterwards a challenger trained on shuffled labels must be refused by the same gate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import numpy as np
+
+from heptad.declare.system import Declaration
+from heptad.lifecycle.evaluate import MAIN, evaluation_set
+from heptad.lifecycle.history import History
+from heptad.lifecycle.retrain import CHAMPION, Attempt, challenge
+from heptad.lifecycle.shift import renew_items
+from heptad.lifecycle.training import Effort, Rows, Trained
+from heptad.lifecycle.watch import drift_trigger, monitor_of, one_per_request, watched
+from heptad.monitoring.drift import DriftReport
+from heptad.registry.registry import Registry
+from heptad.times import duration, format_duration, format_instant
+
+#: Requests looked at per window of the watch, and the windows after the shift before the drill gives up.
+PER_WINDOW: Final = 300
+PATIENCE: Final = 4
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Outcome:
+    """What happened, in order; `section` is the summary's ``drift`` part."""
+
+    shift_at: int
+    timeline: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, str]] = field(default_factory=list)
+    columns: list[dict[str, Any]] = field(default_factory=list)
+    detected_at: int | None = None
+    promoted: Attempt | None = None
+    corrupted: Attempt | None = None
+
+    def note(self, time: int, what: str, detail: str) -> None:
+        self.events.append({"time": format_instant(time), "what": what, "detail": detail})
+
+    @property
+    def section(self) -> dict[str, Any]:
+        """Columns at the time of detection (or the last looked at), the timeline, the events, the verdicts."""
+        return {
+            "columns": self.columns,
+            "timeline": self.timeline,
+            "events": self.events,
+            "detected": self.detected_at is not None,
+            "answered": self.promoted is not None,
+            "corrupted_refused": self.corrupted is not None and not self.corrupted.verdict.passed,
+        }
+
+
+def run_drill(
+    history: History,
+    system: Declaration,
+    champion: Trained,
+    registry: Registry,
+    name: str,
+    *,
+    end: int,
+    effort: Effort,
+    say: Say,
+) -> Outcome:
+    """Watch from the champion's cut to ``end``; the shift comes after the second window.
+
+    At each window that shows drift after the shift a challenger is trained on what came before the window
+    and tested on the window itself; a refused one is tried again a window later, with more data.
+    """
+    window = duration(drift_trigger(system).window)
+    shift_at = champion.cut + 2 * window
+    shifted = renew_items(history, system.framing.item.name, shift_at)
+    out = Outcome(shift_at)
+    monitor = monitor_of(system, champion)
+    said = False
+    for number in range(min(2 + PATIENCE, max(1, (end - champion.cut) // window))):
+        begin, now = champion.cut + number * window, champion.cut + (number + 1) * window
+        if not said and begin >= shift_at:
+            out.note(shift_at, "shift injected", "every second item is replaced by a new one")
+            said = True
+        tested = evaluation_set(shifted, system, champion, begin, now, most=PER_WINDOW, seed=number)
+        if len(tested.pairs) == 0:
+            continue
+        monitor.restart()
+        monitor.observe(one_per_request(tested.pairs.request, watched(system, tested.columns), number))
+        report = monitor.report(now)
+        out.timeline.append(report.timeline())
+        out.columns = [column.to_json() for column in report.columns]
+        say(f"{format_instant(now)[:10]}: largest PSI {report.worst.psi:.2f} ({report.worst.name})")
+        if report.drifted and _answer(
+            shifted, system, champion, registry, name, report, now, window, effort, out
+        ):
+            break
+    if out.promoted is not None:
+        say("training a challenger on shuffled labels")
+        _corrupted(shifted, system, out.promoted.trained, registry, name, window, effort, out)
+    return out
+
+
+def _answer(
+    history: History,
+    system: Declaration,
+    champion: Trained,
+    registry: Registry,
+    name: str,
+    report: DriftReport,
+    now: int,
+    window: int,
+    effort: Effort,
+    out: Outcome,
+) -> bool:
+    """Train and judge a challenger; whether it was promoted."""
+    worst = report.worst
+    detail = (
+        f"PSI of {worst.name} {worst.psi:.2f}, threshold {worst.threshold:.2f}, {worst.n_current} requests"
+    )
+    out.note(now, "drift detected", detail)
+    if out.detected_at is None:
+        out.detected_at = now
+    span = format_duration(window)
+    attempt = challenge(
+        registry, name, system, history, champion,
+        now=now, held_back=window, effort=effort, reason=f"drift: {', '.join(report.drifted)}",
+    )  # fmt: skip
+    ours, theirs = (attempt.comparison.contenders[who].metrics["ndcg@10"] for who in (MAIN, CHAMPION))
+    out.note(
+        now,
+        "retrain",
+        f"{attempt.version.name}: NDCG@10 {ours:.3f}, champion {theirs:.3f}, over the last {span}",
+    )
+    if attempt.verdict.passed:
+        out.promoted = attempt
+        out.note(now, "promoted", f"{attempt.version.name} is champion")
+        return True
+    out.note(now, "refused", _why(attempt))
+    return False
+
+
+def _corrupted(
+    history: History,
+    system: Declaration,
+    champion: Trained,
+    registry: Registry,
+    name: str,
+    window: int,
+    effort: Effort,
+    out: Outcome,
+) -> None:
+    now = champion.cut + window
+    out.corrupted = attempt = challenge(
+        registry, name, system, history, champion,
+        now=now, held_back=window, effort=effort, reason="drill: shuffled labels", corrupt=shuffle_labels,
+    )  # fmt: skip
+    verdict = "gate passed" if attempt.verdict.passed else "refused"
+    out.note(now, verdict, f"{attempt.version.name}, trained on shuffled labels: {_why(attempt)}")
+
+
+def shuffle_labels(rows: Rows) -> Rows:
+    """The same rows with their labels in another order: nothing is left to learn."""
+    label = np.random.default_rng(1).permutation(rows.pairs.label)
+    return replace(rows, pairs=replace(rows.pairs, label=label))
+
+
+def _why(attempt: Attempt) -> str:
+    failed = [f"{check.check}: {check.why}" for check in attempt.verdict.checks if not check.passed]
+    return "; ".join(failed) or "every check passed"

@@ -1,0 +1,142 @@
+"""Evaluation of a trained system on later requests: contenders, gate, slices, and the KPI beside the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heptad.declare.system import Declaration
+from heptad.evaluation import calibration
+from heptad.evaluation.gate import Verdict, judge
+from heptad.evaluation.kpi import LossAndKPI, disagreements
+from heptad.lifecycle.comparison import Comparison, compare, source_scores
+from heptad.lifecycle.history import History
+from heptad.lifecycle.pairs import Pairs, features_of, pairs_of
+from heptad.lifecycle.prediction import Predictor
+from heptad.lifecycle.training import Trained, settled_requests
+
+#: The model under test, as reports call it.
+MAIN: Final = "heptad"
+
+
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """Test pairs with their columns, so that further models are scored on the very same rows."""
+
+    pairs: Pairs
+    columns: Mapping[str, NDArray[Any]]
+
+
+def evaluation_set(
+    history: History, system: Declaration, trained: Trained, begin: int, end: int, *, most: int, seed: int = 0
+) -> Tested:
+    """Requests in [begin, end) with a positive outcome, at most ``most`` of them drawn at random.
+
+    Each sees all that came before it, the test period's own past included (prequential evaluation:
+    Dawid 1984); all contenders see the same.
+    """
+    requests = settled_requests(history, system, end)
+    chosen = np.flatnonzero((requests.t >= begin) & (requests.t < end) & (requests.relevant() > 0))
+    if len(chosen) > most:
+        chosen = np.random.default_rng(seed).choice(chosen, most, replace=False)
+    mask = np.zeros(len(requests), np.bool_)
+    mask[chosen] = True
+    pairs = pairs_of(history, system, trained.retriever, requests.select(mask))
+    return Tested(pairs, features_of(history, system, pairs))
+
+
+def evaluate(
+    system: Declaration, tested: Tested, models: Mapping[str, Predictor], main: str = MAIN
+) -> Comparison:
+    """Every model, and every candidate source alone, on the test pairs; ``main`` is ordered as declared."""
+    scored: dict[str, tuple[Any, Any]] = dict(source_scores(tested.pairs))
+    for name, predictor in models.items():
+        probability = predictor.predict(tested.columns)
+        weight = system.framing.score.weight
+        factor = 1.0 if weight is None else np.asarray(tested.columns[weight.name], np.float64)
+        scored[name] = (probability * factor, probability)
+    return compare(system, tested.pairs, {main: scored.pop(main), **scored})
+
+
+def decide(
+    system: Declaration, comparison: Comparison, champion: str | None = None, main: str = MAIN
+) -> Verdict:
+    """The declared gate on a comparison; ``champion`` names the contender that serves now."""
+    contenders = comparison.contenders
+    return judge(
+        system.evaluation.gate,
+        contenders[main].scores,
+        champion=None if champion is None else contenders[champion].scores,
+        baselines={name: c.scores for name, c in contenders.items() if name not in (main, champion)},
+        clusters=comparison.clusters,
+    )
+
+
+def metrics_section(comparison: Comparison, main: str = MAIN) -> dict[str, Any]:
+    """metrics, intervals and paired differences as the run summary holds them."""
+    contenders = comparison.contenders
+    ranked = ("ndcg@10", "recall@10", "recall@100", "hit@10")
+    intervals = {name: {m: _ends(comparison.interval(name, m)) for m in ranked} for name in contenders}
+    paired = []
+    for name in contenders:
+        if name != main:
+            found = comparison.paired(main, name, "ndcg@10")
+            row = {"difference": found.estimate, "low": found.low, "high": found.high}
+            paired.append({"metric": "ndcg@10", "model": main, "against": name, **row})
+    return {
+        "metrics": {name: dict(c.metrics) for name, c in contenders.items()},
+        "intervals": intervals,
+        "paired": paired,
+    }
+
+
+def slice_section(comparison: Comparison, chosen: NDArray[np.bool_]) -> dict[str, Any]:
+    """The ranking metrics over some of the requests, with intervals."""
+    metrics: dict[str, dict[str, float]] = {}
+    intervals: dict[str, dict[str, list[float]]] = {}
+    for name in comparison.contenders:
+        for metric in ("ndcg@10", "recall@10"):
+            found = comparison.interval(name, metric, chosen)
+            metrics.setdefault(name, {})[metric] = found.estimate
+            intervals.setdefault(name, {})[metric] = _ends(found)
+    return {"n": int(chosen.sum()), "metrics": metrics, "intervals": intervals}
+
+
+def calibration_section(comparison: Comparison) -> dict[str, list[dict[str, float]]]:
+    """Reliability bins of every model that gives probabilities."""
+    label = comparison.pairs.label
+    return {
+        name: [
+            {"predicted": b.predicted, "observed": b.observed, "n": b.n}
+            for b in calibration.reliability(c.probability, label)
+        ]
+        for name, c in comparison.contenders.items()
+        if c.probability is not None
+    }
+
+
+def kpi_section(system: Declaration, comparison: Comparison) -> dict[str, Any]:
+    """The KPI beside the loss for every model that has both, and where the two disagree."""
+    both = {
+        name: LossAndKPI(c.metrics["logloss"], c.kpi)
+        for name, c in comparison.contenders.items()
+        if "logloss" in c.metrics
+    }
+    rows = {
+        name: {"loss": c.metrics.get("logloss"), "kpi": c.kpi} for name, c in comparison.contenders.items()
+    }
+    kpi = system.requirements.kpi
+    return {
+        "name": kpi.name,
+        "unit": "per 1,000 requests",
+        "by_model": rows,
+        "disagreements": disagreements(both, loss="log loss", kpi=kpi.name),
+    }
+
+
+def _ends(interval: Any) -> list[float]:
+    return [interval.low, interval.high]

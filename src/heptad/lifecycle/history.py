@@ -1,0 +1,50 @@
+"""What a training run may look at: admitted, enriched events by stream, and the plan they are read by."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heptad.plan.batch import Batch
+from heptad.plan.nodes import Plan
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """Events by stream; ``batches`` hold only what admission accepted, lookups filled."""
+
+    plan: Plan
+    batches: Mapping[str, Batch]
+
+    def before(self, t: int) -> History:
+        """The history of events strictly before ``t`` (tables whole: their rows carry their own times)."""
+        kept = {
+            name: batch if batch.stream.is_table else batch.take(np.flatnonzero(batch.time < t))
+            for name, batch in self.batches.items()
+        }
+        return History(self.plan, kept)
+
+    def only(self, *columns: str) -> Plan:
+        """The plan cut down to these output columns."""
+        return replace(self.plan, columns=tuple(c for c in self.plan.columns if c.name in columns))
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over times, ties and columns of every batch, 16 hex digits: the data's part of a lineage."""
+        digest = hashlib.sha256()
+        for name in sorted(self.batches):
+            batch = self.batches[name]
+            digest.update(name.encode())
+            for array in (batch.time, batch.tie, *(c.values for c in batch.columns.values())):
+                digest.update(_bytes(array))
+        return digest.hexdigest()[:16]
+
+
+def _bytes(array: NDArray[np.generic]) -> bytes:
+    if array.dtype == object:
+        return repr(array.tolist()).encode()
+    return array.tobytes()

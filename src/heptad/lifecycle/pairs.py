@@ -1,0 +1,126 @@
+"""Candidates of past requests, retrieved as they would have been then, with what the user did about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heptad.declare.serving import Unseen
+from heptad.declare.system import Declaration
+from heptad.lifecycle.history import History
+from heptad.lifecycle.requests import Requests, as_column, factorize
+from heptad.offline.training_set import training_set
+from heptad.plan.batch import Column
+from heptad.retrieval.blend import Retriever
+from heptad.retrieval.fit import fit_retriever
+
+_AT_ONCE: Final = 2_000  #: histories read at once: a long list of items for each is held meanwhile
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """p (request, candidate) rows in the requests' order.
+
+    ``request`` (p,) is a place in ``requests``, ``item`` (p,), ``label`` (p,) 1.0 where the request's
+    outcome for the item was positive, ``scores`` one (p,) per candidate source.
+    """
+
+    requests: Requests
+    request: NDArray[np.int64]
+    item: NDArray[Any]
+    label: NDArray[np.float64]
+    scores: Mapping[str, NDArray[np.float64]]
+
+    def __len__(self) -> int:
+        return len(self.request)
+
+    @property
+    def t(self) -> NDArray[np.int64]:
+        return self.requests.t[self.request]
+
+    def take(self, rows: NDArray[Any]) -> Pairs:
+        """Some of the rows; the requests stay."""
+        scores = {name: values[rows] for name, values in self.scores.items()}
+        return Pairs(self.requests, self.request[rows], self.item[rows], self.label[rows], scores)
+
+
+def train_retriever(history: History, system: Declaration, cut: int) -> Retriever:
+    """Candidate sources that know the label's events before ``cut``, and no later one."""
+    framing = system.framing
+    event = framing.objective.label.event.__name__
+    batch = history.batches[event]
+    user, item = batch.columns[framing.user.name], batch.columns[framing.item.name]
+    known = (batch.time < cut) & user.valid & item.valid
+    return fit_retriever(
+        system.serving.candidates,
+        user.values[known],
+        item.values[known],
+        trained_through=cut,
+        total=system.requirements.candidates,
+    )
+
+
+def histories_of(history: History, system: Declaration, requests: Requests) -> list[tuple[Any, ...]]:
+    """Each request's user's recent items, newest first, as the history feature gives them then."""
+    name = system.serving.history
+    plan = history.only(name)
+    found: list[tuple[Any, ...]] = []
+    for low in range(0, len(requests), _AT_ONCE):
+        part = slice(low, low + _AT_ONCE)
+        rows = {system.framing.user.name: as_column(requests.user[part])}
+        found += training_set(plan, history.batches, rows, requests.t[part])[name].tolist()
+    return found
+
+
+def pairs_of(history: History, system: Declaration, retriever: Retriever, requests: Requests) -> Pairs:
+    """Candidates of every request, each seeing only what came before it."""
+    histories = histories_of(history, system, requests)
+    unseen = any(isinstance(step, Unseen) for step in system.serving.rerank)
+    framing = system.framing
+    batch = history.batches[framing.objective.label.event.__name__]
+    item = batch.columns[framing.item.name]
+    found = retriever.retrieve_in_time(
+        histories,
+        requests.t,
+        histories if unseen else None,
+        item.values[item.valid],
+        batch.time[item.valid],
+    )
+    label = _labels(found.request, found.items, requests)
+    return Pairs(requests, found.request, found.items, label, dict(found.scores))
+
+
+def features_of(
+    history: History, system: Declaration, pairs: Pairs, t: NDArray[np.int64] | None = None
+) -> dict[str, NDArray[Any]]:
+    """The model's columns for every pair, as of its request's time (or of another ``t`` (p,), to study leaks).
+
+    Lists that grow with a user's history serve candidate sources, not the model, and are left out.
+    """
+    framing = system.framing
+    rows: dict[str, Column] = {
+        name: column.take(pairs.request) for name, column in pairs.requests.context.items()
+    }
+    rows[framing.user.name] = as_column(pairs.requests.user[pairs.request])
+    rows[framing.item.name] = as_column(pairs.item)
+    rows |= {f"score:{name}": as_column(values) for name, values in pairs.scores.items()}
+    plan = history.only(*model_columns(history))
+    return training_set(plan, history.batches, rows, pairs.t if t is None else t)
+
+
+def model_columns(history: History) -> dict[str, str]:
+    """The columns a model reads, and what each holds: number, category or list."""
+    return {c.name: c.holds for c in history.plan.columns if not (c.group == "dynamic" and c.holds == "list")}
+
+
+def _labels(request: NDArray[np.int64], item: NDArray[Any], requests: Requests) -> NDArray[np.float64]:
+    """1.0 where (request, item) is among the requests' positive outcomes."""
+    positive = requests.label > 0
+    codes, distinct = factorize(np.concatenate([item, requests.item[positive]]))
+    width = len(distinct) + 1
+    truth = requests.of[positive] * width + codes[len(item) :]
+    return np.isin(request * width + codes[: len(item)], truth).astype(np.float64)

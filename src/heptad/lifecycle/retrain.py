@@ -1,0 +1,114 @@
+"""Retraining: train a challenger, test it beside the champion, let the gate decide, record why."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from heptad.declare.system import Declaration
+from heptad.evaluation.gate import Verdict
+from heptad.lifecycle.comparison import Comparison
+from heptad.lifecycle.evaluate import MAIN, decide, evaluate, evaluation_set
+from heptad.lifecycle.history import History
+from heptad.lifecycle.training import Effort, Rows, Trained, train
+from heptad.registry.registry import Registry
+from heptad.registry.version import Lineage, Version
+from heptad.serving.scorer import Scorer
+
+CHAMPION: Final = "champion"
+
+
+@dataclass(frozen=True, eq=False)
+class Attempt:
+    """One challenger: what it is, how it compared, what the gate said, and where it is registered."""
+
+    trained: Trained
+    comparison: Comparison
+    verdict: Verdict
+    version: Version
+
+
+def scorer_of(history: History, trained: Trained) -> Scorer:
+    """What serving loads: every learned part, tied to the plan it was trained on."""
+    predictor = trained.predictor
+    return Scorer(
+        predictor.encoder, predictor.classifier, trained.retriever, history.plan.hash, predictor.calibrator
+    )
+
+
+def lineage_of(history: History, cut: int) -> Lineage:
+    """Hashes of the data before the cut, of the plan, and of heptad's own code."""
+    return Lineage(history.before(cut).hash, history.plan.hash, code_hash(), cut)
+
+
+def code_hash() -> str:
+    """SHA-256 over the source files of the package, 16 hex digits."""
+    root = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def register(
+    registry: Registry,
+    name: str,
+    system: Declaration,
+    history: History,
+    trained: Trained,
+    comparison: Comparison,
+    champion: str | None,
+    *,
+    time: int,
+    reason: str,
+) -> tuple[Version, Verdict]:
+    """Register a trained system, let the gate decide, and promote or refuse it with the gate's reasons."""
+    verdict = decide(system, comparison, champion)
+    metrics = comparison.contenders[MAIN].metrics
+    version = registry.register(
+        name,
+        scorer_of(history, trained).save,
+        metrics=metrics,
+        lineage=lineage_of(history, trained.cut),
+        time=time,
+        reason=reason,
+    )
+    failed = [f"{check.check}: {check.why}" for check in verdict.checks if not check.passed]
+    if verdict.passed:
+        return registry.promote(name, version.name, time=time, reason="the gate passed"), verdict
+    return registry.refuse(name, version.name, time=time, reason="; ".join(failed)), verdict
+
+
+def challenge(
+    registry: Registry,
+    name: str,
+    system: Declaration,
+    history: History,
+    champion: Trained,
+    *,
+    now: int,
+    held_back: int,
+    effort: Effort,
+    reason: str,
+    corrupt: Callable[[Rows], Rows] | None = None,
+) -> Attempt:
+    """Train on what came before ``now - held_back``, test on the rest beside the champion, and decide.
+
+    ``corrupt``, for drills, is called with the trained rows and returns the rows to fit instead.
+    """
+    cut = now - held_back
+    known = history.before(now)
+    trained = train(known, system, cut, effort=effort, corrupt=corrupt)
+    tested = evaluation_set(known, system, trained, cut, now, most=effort.requests)
+    theirs = evaluation_set(known, system, champion, cut, now, most=effort.requests)
+    ours = evaluate(system, tested, {MAIN: trained.predictor})
+    old = evaluate(system, theirs, {MAIN: champion.predictor})
+    contenders = dict(ours.contenders) | {CHAMPION: old.contenders[MAIN]}
+    comparison = Comparison(ours.pairs, contenders, ours.clusters)
+    version, verdict = register(
+        registry, name, system, known, trained, comparison, CHAMPION, time=now, reason=reason
+    )
+    return Attempt(trained, comparison, verdict, version)

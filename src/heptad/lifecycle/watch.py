@@ -1,0 +1,53 @@
+"""Drift watched over what serving sees: one row per request, against the rows the model was calibrated on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heptad.declare.monitoring import OnDrift
+from heptad.declare.system import Declaration
+from heptad.lifecycle.training import Trained
+from heptad.monitoring.drift import DriftMonitor
+
+
+def drift_trigger(system: Declaration) -> OnDrift:
+    """The declared drift trigger, or the default one, to watch with."""
+    declared = [trigger for trigger in system.monitoring.retrain if isinstance(trigger, OnDrift)]
+    return declared[0] if declared else OnDrift()
+
+
+def watched(system: Declaration, columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float64]]:
+    """The columns to watch: those the trigger names, or every number."""
+    names = drift_trigger(system).columns
+    return {
+        name: values
+        for name, values in columns.items()
+        if values.dtype == np.float64 and (not names or name in names)
+    }
+
+
+def monitor_of(system: Declaration, trained: Trained, seed: int = 0) -> DriftMonitor:
+    """A monitor whose reference is the calibration rows, whole candidate lists as serving sees them."""
+    trigger = drift_trigger(system)
+    rows = trained.rows
+    request = rows.pairs.request[rows.held_out]
+    reference = one_per_request(request, watched(system, rows.reference), seed)
+    return DriftMonitor.reference(reference, alpha=trigger.alpha, practical=trigger.psi)
+
+
+def one_per_request(
+    request: NDArray[np.int64], columns: Mapping[str, NDArray[Any]], seed: int
+) -> dict[str, NDArray[Any]]:
+    """One row of each request, drawn at random.
+
+    Candidates of one request share their user and their moment; counted one by one they would make the
+    sample look hundreds of times larger than it is, and chance would pass for drift.
+    """
+    order = np.random.default_rng(seed).permutation(len(request))
+    _, first = np.unique(request[order], return_index=True)
+    rows = order[first]
+    return {name: values[rows] for name, values in columns.items()}
