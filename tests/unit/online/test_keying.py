@@ -1,0 +1,63 @@
+"""Rows are keyed by distinct key, read once, and come back as they were asked."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heptad.algebra.spec import Params
+from heptad.algebra.window import Window
+from heptad.declare.types import Kind
+from heptad.online.keying import keyed
+from heptad.plan.batch import column_of
+from heptad.plan.nodes import GroupPlan, RingPlan, SlotPlan, WindowColumn
+from heptad.state.keys import encode
+from heptad.state.layout import GroupLayout
+from heptad.state.read import Query
+
+GROUP = GroupPlan(
+    "S", ("k",), None, (SlotPlan("count", None, Params(), None),), (RingPlan(None, None, (0,)),)
+)
+QUERY = Query(GroupLayout(GROUP), (WindowColumn(0, 0, 0, Window(None)),))
+
+IDS = st.one_of(st.none(), st.integers(-2, 2), st.sampled_from(["a", "1"]))
+LISTS = st.one_of(st.none(), st.lists(st.sampled_from("xyz"), max_size=4))
+
+
+def counts_of(keys):
+    """A state per key that says which key it is: hundreds for the first, thousands for the second."""
+    return np.array([[10 ** (i + 2)] for i in range(len(keys.keys))], np.int64).reshape(-1, 1)
+
+
+@given(st.lists(st.tuples(IDS, IDS), max_size=8))
+def test_rows_read_the_state_of_their_key_and_nulls_read_nothing(rows):
+    columns = [column_of([row[i] for row in rows], Kind.ID) for i in range(2)]
+    found = keyed(columns, None)
+    whole = list(dict.fromkeys(row for row in rows if None not in row))
+    assert found.keys == [encode(row) for row in whole]
+    words = counts_of(found)
+    expected = [0 if None in row else words[whole.index(row), 0] for row in rows]
+    assert found.spread(QUERY, words)[:, 0].tolist() == expected
+
+
+@given(st.lists(st.tuples(IDS, LISTS), max_size=8), st.booleans())
+def test_rows_with_a_list_read_all_its_elements_once(rows, list_first):
+    columns = [column_of([row[0] for row in rows], Kind.ID), column_of([row[1] for row in rows], Kind.TEXTS)]
+    found = keyed(columns[::-1] if list_first else columns, 0 if list_first else 1)
+
+    def elements(row):
+        pairs = [] if None in row else [(row[0], element) for element in dict.fromkeys(row[1])]
+        return [pair[::-1] for pair in pairs] if list_first else pairs
+
+    whole = list(dict.fromkeys(pair for row in rows for pair in elements(row)))
+    assert found.keys == [encode(pair) for pair in whole]
+    words = counts_of(found)
+    expected = [sum(int(words[whole.index(pair), 0]) for pair in elements(row)) for row in rows]
+    assert found.spread(QUERY, words)[:, 0].tolist() == expected
+
+
+def test_one_user_among_many_rows_is_one_key():
+    found = keyed([column_of([7] * 500, Kind.ID)], None)
+    assert found.keys == [encode((7,))]
+    assert found.spread(QUERY, np.array([[3]])).tolist() == [[3]] * 500
