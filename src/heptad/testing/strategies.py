@@ -136,7 +136,7 @@ def features(
     """Any aggregation of the table over any column it takes, keys, windows, delay, hop and condition."""
     event = draw(st.sampled_from(list(events)))
     spec = catalogue.get(draw(st.sampled_from(list(aggregations or catalogue.names()))))
-    columns = [f.name for f in event.fields.values() if _fits(f, spec.takes)]
+    columns = [f.name for f in event.fields.values() if fits(f, spec.takes)]
     column = draw(st.sampled_from([None, *columns] if spec.takes == "nothing" else columns))
     per = Per(event, draw(st.sampled_from(KEYS[event])), draw(conditions(event)))
     over = draw(st.lists(st.sampled_from(WIDTHS), min_size=1, max_size=3, unique=True))
@@ -155,7 +155,8 @@ def features(
     return per.aggregate(spec.name, column, *over, **shift)
 
 
-def _fits(column: Field, takes: str) -> bool:
+def fits(column: Field, takes: str) -> bool:
+    """Whether an aggregation that takes this can aggregate the column."""
     if takes == "number":
         return column.kind.numeric
     return column.kind not in (Kind.TEXTS, Kind.TIME) and column.role is not Role.KEY
