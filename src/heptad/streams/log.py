@@ -134,7 +134,10 @@ class Log:
         return self._writable().append(Batch.of(payloads, arrival))
 
     def submit(self, payloads: Sequence[bytes], arrival: int | Sequence[int] | Int64s) -> Future[range]:
-        """As `append`, but the offsets come in a future, and one sync serves all that wait for it."""
+        """As `append`, but the offsets come in a future, and one sync serves all that wait for it.
+
+        Raises at once where the log has failed already; a later failure is in the future.
+        """
         return self._writable().submit(Batch.of(payloads, arrival))
 
     def read(self, start: int, stop: int | None = None) -> Iterator[Record]:

@@ -326,7 +326,8 @@ def test_what_waits_when_a_sync_fails_is_refused_too() -> None:
     files = FaultyFiles()
     log = Log.open(HERE, files=files)
     files.fail_sync()
-    futures = [log.submit([b"x" * (3 << 20)], 0) for _ in range(4)]  # four groups at least
+    with log._commits.exclusive():  # the commit thread has to wait
+        futures = [log.submit([b"x" * (3 << 20)], 0) for _ in range(4)]  # each a group of its own
     log.close()
     assert all(isinstance(future.exception(), StateError) for future in futures)
     assert log.end == 0
