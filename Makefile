@@ -39,8 +39,10 @@ bench: $(TO_DEVELOP) ## benchmarks, all or one: make bench B=B9
 
 docs: $(TO_DEVELOP) ## write the generated pages of docs/ anew
 	mkdir -p docs/reference
-	$(BIN)/python -m heptad.cli.reference > docs/reference/cli.md.part
-	mv docs/reference/cli.md.part docs/reference/cli.md
+	for page in cli:heptad.cli.reference meaning:heptad.testing.meaning aggregations:heptad.testing.aggregation_page; do \
+	  to=docs/reference/$${page%%:*}.md; \
+	  $(BIN)/python -m $${page#*:} > $$to.part && mv $$to.part $$to || exit 1; \
+	done
 
 clean: ## remove .venv and every cache made here
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
