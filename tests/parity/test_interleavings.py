@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from heptad.algebra import catalogue
 from heptad.offline.training_set import training_set
-from heptad.oracle.oracle import Oracle
+from heptad.oracle.oracle import Oracle, enrich
 from heptad.plan.batch import Batch, Logged, batch_of, column_of
 from heptad.plan.explain import explain
 from heptad.plan.nodes import Plan
@@ -61,7 +61,7 @@ def offline(plan: Plan, events: dict[str, Batch], seen: list[Seen]) -> dict[str,
 
 
 def wrong(drawn: Interleaving, store: str) -> list[str]:
-    """Run it; what differs between the oracle's values and those that were read, or computed offline."""
+    """Run it; what differs between the oracle's and what was logged, read, or computed offline."""
     plan = drawn.plan
     with STORES[store](plan) as open_store:
         deployment = Deployment(plan, drawn.start, open_store)
@@ -75,7 +75,13 @@ def wrong(drawn: Interleaving, store: str) -> list[str]:
     expected = {column.name: [read[column.name] for read in reads] for column in plan.columns}
     online = {column.name: [s.values[column.name] for s in seen] for column in plan.columns}
     computed = offline(plan, accepted(plan, log, oracle.verdicts), seen)
-    said = {"online": differences(expected, online), "offline": differences(expected, computed)}
+    enriched = [enrich(plan, log[: r.offset], r.stream, r.row) for r in log]
+    logged = [line for row, r in zip(enriched, log, strict=True) for line in differences(row, r.row)]
+    said = {
+        "logged": logged,
+        "online": differences(expected, online),
+        "offline": differences(expected, computed),
+    }
     return [f"{engine}: {line}" for engine, lines in said.items() for line in lines]
 
 

@@ -88,9 +88,8 @@ class Applier:
 
     def apply(self, limit: int | None = None) -> Applied:
         """Apply what the log holds, at most ``limit`` records; then, with none left, what the clock has passed."""
-        now = (
-            self._clock.now()
-        )  # before the log's end is read: every record that arrived before it is in there
+        self._recover()
+        now = self._clock.now()  # taken before the log's end: what arrived before now is in the log
         end = self._log.end
         stop = end if limit is None else min(end, self._next + limit)
         counts: Counter[Verdict] = Counter()
@@ -106,10 +105,16 @@ class Applier:
 
     def tick(self) -> Applied:
         """Apply pending events that the clock has passed, and no record of the log."""
+        self._recover()
         now = self._clock.now()
         if self._next < self._log.end:  # its arrival comes first
             now = min(now, int(self._log.read_columns(self._next, self._next + 1).arrivals[0]))
         return Applied(Counter(), self._step(self._next, now)[1], self._meta)
+
+    def _recover(self) -> None:
+        """Begin again from the store where a step failed half-way: memory may be ahead of it, or behind."""
+        if not self._sound:
+            self._load()
 
     def _load(self) -> None:
         saved = self._store.saved()
@@ -132,8 +137,6 @@ class Applier:
 
     def _step(self, to: int, now: int | None) -> tuple[Counter[Verdict], int]:
         """Decide the records before offset ``to``, then move the clock to just before ``now``; one commit."""
-        if not self._sound:
-            self._load()  # a step failed half-way: memory may be ahead of the store
         if self._next == to and not self._due(now):
             return Counter(), 0
         self._sound = False

@@ -146,6 +146,7 @@ def test_after_a_failed_commit_it_goes_on_from_what_the_store_has(fail: str) -> 
     with pytest.raises(OSError, match="lost|no answer"):  # noqa: RUF043
         here.applier.apply()
     here.post(104, sale(3, 104, "c"), sale(1, 100, "a"))
+    here.applier.batch = 1  # smaller than what the store may have, unknown to the applier
     here.applier.apply()
     straight = Deployment()
     straight.post(100, sale(1, 100, "a"), sale(2, 103, "b"), sale(1, 50))
@@ -165,6 +166,18 @@ def test_a_restart_goes_on_and_reports_nothing_twice(here: Deployment) -> None:
     rebuilt = again.reopened(MemoryStore(PLAN.state_hash))
     assert counts(rebuilt.applier.apply()) == {"accepted": 2, "duplicate": 1, "late": 2}
     assert [letter.offset for letter in rebuilt.letters.letters()] == [2, 4]
+
+
+def test_a_clock_that_was_set_back_does_not_bring_arrivals_behind_the_frontier(here: Deployment) -> None:
+    here.post(100, sale(1, 104))
+    here.applier.apply()
+    here.clock.advance_to(110 * SECOND)
+    here.applier.tick()  # the frontier is 104 s, and no arrival in the log says so
+    again = here.reopened()
+    again.post(100, sale(2, 93))
+    assert counts(again.applier.apply()) == {"late": 1}
+    log = Codec(PLAN).logged(again.log.read_columns(0))
+    assert (log[1].arrival, verdicts(PLAN, log)) == (104 * SECOND, ["accepted", "late"])
 
 
 def test_a_store_of_another_plan_or_of_a_longer_log_is_refused(here: Deployment) -> None:
