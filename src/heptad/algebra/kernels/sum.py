@@ -12,8 +12,8 @@ _TOO_LARGE = np.int64(2**63 - 1)
 def lift(events: Events, params: Params) -> Words:
     words = np.ones((len(events.time), 3), np.int64)
     if events.values.dtype == np.int64:
-        magnitude = np.abs(events.values.astype(np.float64)) * 10.0**params.decimals
-        fits = magnitude < 2.0**62
+        most = (2**62 - 1) // 10**params.decimals  # in integers: float64 would round 2**62 - 1 up
+        fits = (events.values >= -most) & (events.values <= most)
         scaled = np.where(fits, events.values, 0) * np.int64(10**params.decimals)
     else:
         product = events.values * 10.0**params.decimals
