@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from heptad.declare.types import Kind
 from heptad.errors import ReadError
-from heptad.online.keying import Keyed, keyed
+from heptad.online.keying import Coded, Keyed, code, keyed
 from heptad.plan.assemble import GroupRead, assemble, finalize
 from heptad.plan.batch import Column
 from heptad.plan.coding import LocalDictionary
@@ -46,7 +46,7 @@ class Reader:
     def __init__(self, plan: Plan, store: Store, clock: Clock) -> None:
         self._plan, self._store, self._clock = plan, store, clock
         self._layouts = layouts_of(plan)
-        self._queries: dict[tuple[int, tuple[WindowColumn, ...]], Query] = {}
+        self._queries: dict[tuple[int, ...], tuple[Query, tuple[WindowColumn, ...]]] = {}
         self._cut: dict[tuple[str, ...], Plan] = {}
 
     def read(self, request: Mapping[str, Column], n: int, at: int | None = None) -> Answer:
@@ -80,11 +80,12 @@ class Reader:
             finalize(self._plan, column, blank, no_time, kind, LocalDictionary())
 
     def query(self, group: int, columns: tuple[WindowColumn, ...]) -> Query:
-        """The prepared query of these windows of a group."""
-        found = self._queries.get((group, columns))
-        if found is None:
-            found = self._queries[group, columns] = Query(self._layouts[group], columns)
-        return found
+        """The prepared query of these windows of a group; the plan's own objects are known by their identity."""
+        name = (group, *map(id, columns))
+        found = self._queries.get(name)
+        if found is None:  # the columns are kept too: an identity lasts as long as its object
+            found = self._queries[name] = Query(self._layouts[group], columns), columns
+        return found[0]
 
     def only(self, columns: tuple[str, ...] | None) -> Plan:
         """The plan cut down to these columns, in its order; all of it for None."""
@@ -158,11 +159,12 @@ def _named(at: int, meta: Meta) -> int:
 
 
 class _Fetch:
-    """`plan.assemble.Fetch` over one snapshot at one time; rows are keyed once for all groups that share keys."""
+    """`plan.assemble.Fetch` over one snapshot at one time; columns and keys are looked through once per read."""
 
     def __init__(self, reader: Reader, snapshot: Snapshot, t: int) -> None:
         self._reader, self._snapshot, self._t = reader, snapshot, t
-        self._keyed: dict[tuple[int | None, tuple[int, ...]], tuple[Keyed, tuple[Column, ...]]] = {}
+        self._coded: dict[int, tuple[Coded, Column]] = {}
+        self._keyed: dict[tuple[int | None, ...], Keyed] = {}
 
     def __call__(self, reads: Sequence[GroupRead]) -> list[list[NDArray[np.int64]]]:
         return [self._group(read) for read in reads]
@@ -176,10 +178,16 @@ class _Fetch:
 
     def _keys(self, asked: GroupRead) -> Keyed:
         list_key = self._reader.list_key(asked.group)
-        name = list_key, tuple([id(column.values) for column in asked.keys])
+        name = (list_key, *[id(column.values) for column in asked.keys])
         found = self._keyed.get(name)
-        if found is None:  # the columns are kept too: an id is of this array as long as the array lives
-            found = self._keyed[name] = keyed(asked.keys, list_key), asked.keys
+        if found is None:
+            found = self._keyed[name] = keyed([self._code(column) for column in asked.keys], list_key)
+        return found
+
+    def _code(self, column: Column) -> Coded:
+        found = self._coded.get(id(column.values))
+        if found is None:  # the column is kept too: an identity lasts as long as its object
+            found = self._coded[id(column.values)] = code(column), column
         return found[0]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
 
 import numba
 import numpy as np
@@ -17,11 +16,6 @@ from heptad.state.layout import GroupLayout, Ints
 from heptad.state.record import damaged, locate, packed
 
 _ADD, _MIN, _LATEST, _ENTRY, _ABSENT = int(Merge.ADD), int(Merge.MIN), int(Merge.LATEST), ENTRY, ABSENT
-_FIRST, _LAST = -(2**63), 2**63 - 1
-_LO: Final = (
-    2  #: columns of a query's table: ring, place, first tile, end tile, segments from, to, first word
-)
-_HI: Final = 3
 
 
 @dataclass(frozen=True)
@@ -59,38 +53,29 @@ class Query:
         return np.concatenate(rows)
 
     @cached_property
-    def _edges(self) -> tuple[Ints, Ints, Ints, Ints]:
-        """The kernel's table without tile numbers; then how far behind a read each window starts and ends, and its hop."""
-        bounds, windows = self.layout.tables.segment_bounds, [column.window for column in self.columns]
-        rows = [
-            (c.ring, self.layout.places[c.ring, c.slot], _FIRST, _LAST, bounds[c.slot], bounds[c.slot + 1], s.start)
-            for c, s in zip(self.columns, self.slices, strict=True)
-        ]  # fmt: skip
-        starts = np.array([window.delay + (window.width or 0) for window in windows], np.int64)
-        ends = np.array([window.delay for window in windows], np.int64)
-        hops = np.array([window.hop if window.width is not None else 0 for window in windows], np.int64)
-        return np.array(rows, np.int64).reshape(-1, 7), starts, ends, hops
-
-    def at(self, t: int) -> Ints:
-        """The kernel's table for a read at ``t``, which lies after every applied event.
-
-        Without a delay no upper edge is needed: no tile holds an event at or after ``t``.
-        """
-        table, starts, ends, hops = self._edges
-        table, windowed, delayed = table.copy(), hops > 0, ends > 0
-        table[windowed, _LO] = (t - starts[windowed]) // hops[windowed]
-        table[delayed, _HI] = (t - ends[delayed]) // hops[delayed]
-        return table
+    def table(self) -> Ints:
+        """A row per column: ring, place in the tile, how far behind a read its window starts and ends, hop,
+        its segments from and to, and its first word in a result."""
+        bounds, rows = self.layout.tables.segment_bounds, []
+        for column, part in zip(self.columns, self.slices, strict=True):
+            window, place = column.window, self.layout.places[column.ring, column.slot]
+            hop = 0 if window.width is None else window.hop  # 0: all time
+            edges = window.delay + (window.width or 0), window.delay, hop
+            segments = bounds[column.slot], bounds[column.slot + 1]
+            rows.append((column.ring, place, *edges, *segments, part.start))
+        return np.array(rows, np.int64)
 
 
 def read(query: Query, records: Sequence[bytes | None], t: int) -> Ints:
     """Words (k, words of the query) of k records of the group, each window taken at ``t``.
 
-    Raises StateError where a record is damaged.
+    ``t`` lies after every applied event. Raises StateError where a record is damaged.
     """
     buffer, bounds = packed(records)
     tables = query.layout.tables
-    out, bad = _read_records(buffer, bounds, query.at(t), tables.tile_words, tables.segments, query.blank)
+    out, bad = _read_records(
+        buffer, bounds, np.int64(t), query.table, tables.tile_words, tables.segments, query.blank
+    )
     if bad >= 0:
         damaged(f"{len(records[bad] or b'')} other bytes")
     return out  # type: ignore[no-any-return]
@@ -117,8 +102,11 @@ def _seek(words, first, count, size, index):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _read_records(buffer, bounds, queries, tile_words, segments, blank):  # type: ignore[no-untyped-def]
-    """Merged words (k, len(blank)), and the first damaged record (-1 for none)."""
+def _read_records(buffer, bounds, t, queries, tile_words, segments, blank):  # type: ignore[no-untyped-def]
+    """Merged words (k, len(blank)), and the first damaged record (-1 for none).
+
+    Without a delay a window needs no upper edge: no tile holds an event at or after ``t``.
+    """
     k, rings = len(bounds) - 1, len(tile_words)
     out = np.empty((k, len(blank)), np.int64)
     firsts, counts = np.zeros(rings, np.int64), np.zeros(rings, np.int64)
@@ -129,13 +117,16 @@ def _read_records(buffer, bounds, queries, tile_words, segments, blank):  # type
         if not locate(buffer, bounds[i], bounds[i + 1], tile_words, firsts, counts):
             return out, i
         for q in range(len(queries)):
-            ring, place, lo, hi = queries[q, 0], queries[q, 1], queries[q, 2], queries[q, 3]
-            size = tile_words[ring]
-            start = _seek(buffer, firsts[ring], counts[ring], size, lo)
-            stop = counts[ring] if hi == _LAST else _seek(buffer, firsts[ring], counts[ring], size, hi)
-            for s in range(queries[q, 4], queries[q, 5]):
+            ring, place, behind, delay = queries[q, 0], queries[q, 1], queries[q, 2], queries[q, 3]
+            hop, size = queries[q, 4], tile_words[ring]
+            start, stop = 0, counts[ring]
+            if hop > 0:
+                start = _seek(buffer, firsts[ring], stop, size, (t - behind) // hop)
+            if delay > 0:
+                stop = _seek(buffer, firsts[ring], stop, size, (t - delay) // hop)
+            for s in range(queries[q, 5], queries[q, 6]):
                 op, first, count = segments[s, 0], segments[s, 1], segments[s, 2]
-                source, into = firsts[ring] + place + first, queries[q, 6] + first
+                source, into = firsts[ring] + place + first, queries[q, 7] + first
                 if op == _LATEST:
                     _newest(buffer, source, size, start, stop, count, out[i], into)
                     continue

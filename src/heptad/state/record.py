@@ -16,7 +16,7 @@ an empty record (0 bytes) mean the same: no events. Golden vectors: ``tests/unit
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Final, NamedTuple, NoReturn
 
 import numba
@@ -26,6 +26,7 @@ from heptad.errors import StateError
 from heptad.state.layout import GroupLayout, Ints
 
 VERSION: Final = 1
+_WORD: Final = np.dtype("<i8")
 HEADER: Final = int.from_bytes(b"HEPTAD" + VERSION.to_bytes(2, "little"), "little")
 _HEADER = HEADER  # numba takes module globals without annotations
 
@@ -39,18 +40,17 @@ class Tile(NamedTuple):
 
 def packed(records: Sequence[bytes | None]) -> tuple[Ints, Ints]:
     """Records one after the other: their words, and bounds (n + 1,) in words. A missing one is empty."""
-    joined = b"".join([record for record in records if record is not None])
-    if len(joined) % 8:
+    parts = [record or b"" for record in records]
+    edges = list(accumulate(map(len, parts), initial=0))
+    joined = b"".join(parts)
+    if any(edge & 7 for edge in edges):
         damaged("a length that is no multiple of 8 bytes")
-    sizes = np.fromiter([0 if r is None else len(r) // 8 for r in records], np.int64, len(records))
-    bounds = np.zeros(len(records) + 1, np.int64)
-    np.cumsum(sizes, out=bounds[1:])
-    return np.frombuffer(joined, "<i8").astype(np.int64, copy=False), bounds
+    return np.frombuffer(joined, _WORD).astype(np.int64, copy=False), np.array(edges, np.int64) >> 3
 
 
 def unpacked(words: Ints, bounds: Ints) -> list[bytes]:
     """The bytes of records that lie one after the other in ``words``."""
-    joined = words.astype("<i8", copy=False).tobytes()
+    joined = words.astype(_WORD, copy=False).tobytes()
     edges = (bounds * 8).tolist()
     return [joined[a:b] for a, b in pairwise(edges)]
 

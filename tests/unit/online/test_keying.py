@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from heptad.algebra.spec import Params
 from heptad.algebra.window import Window
 from heptad.declare.types import Kind
-from heptad.online.keying import keyed
+from heptad.online import keying
+from heptad.online.keying import code, keyed
 from heptad.plan.batch import column_of
 from heptad.plan.nodes import GroupPlan, RingPlan, SlotPlan, WindowColumn
 from heptad.state.keys import encode
@@ -33,31 +34,40 @@ def counts_of(keys):
 @given(st.lists(st.tuples(IDS, IDS), max_size=8))
 def test_rows_read_the_state_of_their_key_and_nulls_read_nothing(rows):
     columns = [column_of([row[i] for row in rows], Kind.ID) for i in range(2)]
-    found = keyed(columns, None)
-    whole = list(dict.fromkeys(row for row in rows if None not in row))
-    assert found.keys == [encode(row) for row in whole]
+    found = keyed([code(column) for column in columns], None)
     words = counts_of(found)
-    expected = [0 if None in row else words[whole.index(row), 0] for row in rows]
+    places = {key: i for i, key in enumerate(found.keys)}
+    assert places.keys() == {encode(row) for row in rows if None not in row}
+    expected = [0 if None in row else words[places[encode(row)], 0] for row in rows]
     assert found.spread(QUERY, words)[:, 0].tolist() == expected
 
 
 @given(st.lists(st.tuples(IDS, LISTS), max_size=8), st.booleans())
 def test_rows_with_a_list_read_all_its_elements_once(rows, list_first):
     columns = [column_of([row[0] for row in rows], Kind.ID), column_of([row[1] for row in rows], Kind.TEXTS)]
-    found = keyed(columns[::-1] if list_first else columns, 0 if list_first else 1)
+    coded = [code(column) for column in (columns[::-1] if list_first else columns)]
+    found = keyed(coded, 0 if list_first else 1)
 
     def elements(row):
         pairs = [] if None in row else [(row[0], element) for element in dict.fromkeys(row[1])]
         return [pair[::-1] for pair in pairs] if list_first else pairs
 
-    whole = list(dict.fromkeys(pair for row in rows for pair in elements(row)))
-    assert found.keys == [encode(pair) for pair in whole]
     words = counts_of(found)
-    expected = [sum(int(words[whole.index(pair), 0]) for pair in elements(row)) for row in rows]
+    places = {key: i for i, key in enumerate(found.keys)}
+    assert places.keys() == {encode(pair) for row in rows for pair in elements(row)}
+    expected = [sum(int(words[places[encode(pair)], 0]) for pair in elements(row)) for row in rows]
     assert found.spread(QUERY, words)[:, 0].tolist() == expected
 
 
 def test_one_user_among_many_rows_is_one_key():
-    found = keyed([column_of([7] * 500, Kind.ID)], None)
+    found = keyed([code(column_of([7] * 500, Kind.ID))], None)
     assert found.keys == [encode((7,))]
     assert found.spread(QUERY, np.array([[3]])).tolist() == [[3]] * 500
+
+
+def test_tuples_of_many_columns_of_many_values_stay_apart(monkeypatch):
+    """Where one integer cannot hold every tuple there might be, the tuples there are get numbers of their own."""
+    monkeypatch.setattr(keying, "_ROOM", 20)
+    rows = [(a, b, c) for a in range(4) for b in range(4) for c in range(4)]
+    found = keyed([code(column_of([row[i] for row in rows], Kind.ID)) for i in range(3)], None)
+    assert [found.keys[place] for place in found.of] == [encode(row) for row in rows]

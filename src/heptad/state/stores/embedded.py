@@ -214,10 +214,9 @@ class EmbeddedSnapshot:
 
     def values(self, codes: Sequence[int]) -> list[Any]:
         decoded = self._decoded
-        for code in codes:
-            if code not in decoded:
-                decoded[code] = _value(self.txn.get(b"v" + _U64.pack(code)))
-        return [decoded[code] for code in codes]
+        for code in set(codes) - decoded.keys():
+            decoded[code] = _value(self.txn.get(b"v" + _U64.pack(code)))
+        return list(map(decoded.__getitem__, codes))
 
     def __enter__(self) -> Self:
         return self

@@ -92,7 +92,7 @@ class MemorySnapshot:
             return [kept[group, key] if (group, key) in kept else live.get((group, key)) for key in keys]
 
     def values(self, codes: Sequence[int]) -> list[Any]:
-        return [self._values[code] for code in codes]
+        return list(map(self._values.__getitem__, codes))
 
     def __enter__(self) -> Self:
         return self
