@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,12 +17,13 @@ Places = NDArray[np.int64]
 class ItemIndex:
     """Items and their dense places 0, 1, … in the order they were added; it only grows.
 
-    One thread adds; others may read meanwhile: a place, once given, stays, and `order` is replaced as a whole.
+    Threads may add and read at once: a place, once given, stays, and `order` is replaced as a whole.
     """
 
     def __init__(self, items: Ids = ()) -> None:
         self._ids: list[Any] = []
         self._places: dict[Any, int] = {}
+        self._adding = threading.Lock()
         self._order: Places = np.empty(0, np.int64)
         self._array: NDArray[Any] = np.empty(0, np.int64)
         self.add(items)
@@ -32,15 +34,16 @@ class ItemIndex:
     def add(self, items: Ids) -> Places:
         """The places of these items; the ones not met before get the next places."""
         plain = plain_ids(items)
-        known = len(self._ids)
-        for item in plain:
-            if item not in self._places:
-                self._places[item] = len(self._ids)
-                self._ids.append(item)
-        if len(self._ids) > known:
-            ranked = sorted(range(len(self._ids)), key=lambda place: _key(self._ids[place]))
-            self._array = _array(self._ids)
-            self._order = np.asarray(ranked, np.int64)  # last: its length is what readers go by
+        with self._adding:
+            known = len(self._ids)
+            for item in plain:
+                if item not in self._places:
+                    self._places[item] = len(self._ids)
+                    self._ids.append(item)
+            if len(self._ids) > known:
+                ranked = sorted(range(len(self._ids)), key=lambda place: _key(self._ids[place]))
+                self._array = _array(self._ids)
+                self._order = np.asarray(ranked, np.int64)  # last: its length is what readers go by
         return np.fromiter((self._places[item] for item in plain), np.int64, len(plain))
 
     def places(self, items: Ids) -> Places:

@@ -1,0 +1,128 @@
+"""One decision as it was made: what was asked, known, proposed, computed and shown, to the last bit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from heptad.errors import StateError
+from heptad.models.base import Matrix, Vector
+
+FORMAT: Final = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """m candidates of one request.
+
+    ``items`` are their ids; ``sources`` the score of each source (m,); ``numbers`` (m, d) the number columns
+    named by ``columns``; ``categories`` and ``lists`` the other columns (m,); ``p`` and ``scores`` (m,).
+    ``shown`` are places of candidates, best first. ``history`` is what the sources were asked with. A fallback
+    has no columns, and only the items shown as candidates.
+    """
+
+    request_id: str
+    t: int | None
+    offsets: Mapping[int, int]
+    user: Any
+    context: Mapping[str, Any]
+    history: list[Any]
+    items: list[Any]
+    shown: list[int]
+    scores: Vector
+    p: Vector
+    flags: Mapping[str, str]
+    model_version: str
+    plan_hash: str
+    took_us: Mapping[str, int]
+    sources: Mapping[str, Vector] = field(default_factory=dict)
+    columns: list[str] = field(default_factory=list)
+    numbers: Matrix = field(default_factory=lambda: np.empty((0, 0)))
+    categories: Mapping[str, list[Any]] = field(default_factory=dict)
+    lists: Mapping[str, list[tuple[Any, ...] | None]] = field(default_factory=dict)
+
+    @property
+    def features(self) -> dict[str, NDArray[Any]]:
+        """The columns as they were read: float64 (m,) for numbers, objects (m,) for the rest."""
+        out: dict[str, NDArray[Any]] = {
+            name: self.numbers[:, place] for place, name in enumerate(self.columns)
+        }
+        for name, values in (*self.categories.items(), *self.lists.items()):
+            out[name] = np.fromiter(values, object, len(values))
+        return out
+
+
+class _Record(msgspec.Struct, array_like=True, frozen=True):
+    """`Decision` as msgpack: an array, in this order; float64 arrays as little-endian bytes."""
+
+    format: int
+    request_id: str
+    t: int | None
+    offsets: dict[int, int]
+    user: Any
+    context: dict[str, Any]
+    history: list[Any]
+    items: list[Any]
+    shown: list[int]
+    scores: bytes
+    p: bytes
+    flags: dict[str, str]
+    model_version: str
+    plan_hash: str
+    took_us: dict[str, int]
+    sources: dict[str, bytes]
+    columns: list[str]
+    numbers: bytes
+    categories: dict[str, list[Any]]
+    lists: dict[str, list[tuple[Any, ...] | None]]
+
+
+_ENCODE: Final = msgspec.msgpack.Encoder().encode
+_DECODE: Final = msgspec.msgpack.Decoder(_Record).decode
+
+
+def encode(decision: Decision) -> bytes:
+    """The decision as a record of a log."""
+    return _ENCODE(
+        _Record(
+            FORMAT, decision.request_id, decision.t, dict(decision.offsets), decision.user,
+            dict(decision.context), decision.history, decision.items, decision.shown,
+            _bytes(decision.scores), _bytes(decision.p), dict(decision.flags), decision.model_version,
+            decision.plan_hash, dict(decision.took_us),
+            {name: _bytes(scores) for name, scores in decision.sources.items()},
+            decision.columns, _bytes(decision.numbers), dict(decision.categories), dict(decision.lists),
+        )
+    )  # fmt: skip
+
+
+def decode(payload: bytes) -> Decision:
+    """What `encode` wrote. Raises StateError for anything else."""
+    try:
+        found = _DECODE(payload)
+        if found.format != FORMAT:
+            raise ValueError(f"format {found.format}")
+        return Decision(
+            found.request_id, found.t, found.offsets, found.user, found.context, found.history, found.items,
+            found.shown, _floats(found.scores), _floats(found.p), found.flags, found.model_version,
+            found.plan_hash, found.took_us, {name: _floats(raw) for name, raw in found.sources.items()},
+            found.columns, _floats(found.numbers).reshape(-1, max(1, len(found.columns))),
+            found.categories, found.lists,
+        )  # fmt: skip
+    except (msgspec.DecodeError, ValueError) as error:
+        raise StateError(
+            "prediction log", f"decisions in format {FORMAT}", error,
+            "read it with the version of heptad that wrote it",
+        ) from error  # fmt: skip
+
+
+def _bytes(array: Matrix) -> bytes:
+    return np.ascontiguousarray(array, "<f8").tobytes()
+
+
+def _floats(raw: bytes) -> Vector:
+    return np.frombuffer(raw, "<f8")

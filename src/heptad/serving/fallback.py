@@ -1,0 +1,32 @@
+"""What answers when the pipeline cannot: popular items, from memory, so that no store and no model is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heptad.declare.serving import Popular
+from heptad.models.base import Vector
+from heptad.models.items import Ids
+from heptad.retrieval.blend import Quota, Retriever
+from heptad.retrieval.catalog import ItemIndex
+from heptad.retrieval.popular import PopularSource
+from heptad.serving.counts import CountsFor, EventCounts
+from heptad.state.store import Meta
+
+
+class Fallback:
+    """The most popular items of ``catalogue`` and of all that had an event, ties by id."""
+
+    def __init__(self, declared: Popular, events: EventCounts, catalogue: Ids = ()) -> None:
+        index = ItemIndex(catalogue)
+        self._retriever = Retriever({"popular": Quota(PopularSource(index), declared.n)}, index, declared.n)
+        self._counts = CountsFor(events, index)
+
+    def items(self, n: int, exclude: Collection[Any], meta: Meta | None) -> tuple[NDArray[Any], Vector]:
+        """At most ``n`` ids, best first, and their counts; as of a state, or the newest for None."""
+        found = self._retriever.retrieve([()], [list(exclude)], self._counts.at(meta))
+        return found.items[:n], np.asarray(found.scores["popular"][:n])

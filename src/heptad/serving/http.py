@@ -1,0 +1,192 @@
+"""The service over HTTP: JSON in, JSON out, and every error says what was expected and how to mend it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+
+from heptad.errors import DataError, HeptadError, MissingExtra, ReadError, StateError
+from heptad.serving.page import page
+from heptad.serving.service import Refused, Service
+from heptad.times import SECOND, format_instant
+
+try:
+    from starlette.applications import Starlette
+    from starlette.exceptions import HTTPException
+    from starlette.requests import Request
+    from starlette.responses import HTMLResponse, Response
+    from starlette.routing import Route
+except ImportError as error:
+    raise MissingExtra.of("the HTTP server", "starlette", "serve") from error
+
+#: The longest body of a request, in bytes.
+BODY_LIMIT: Final = 8 << 20
+_WORKERS: Final = 4
+_ENCODE: Final = msgspec.json.Encoder().encode
+
+
+class RankRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of POST /rank: which user, how many items, and what else is known about the moment."""
+
+    user: int | str
+    n: int | None = None
+    context: dict[str, Any] | None = None
+
+
+_RANK: Final = msgspec.json.Decoder(RankRequest)
+_FEATURES: Final = msgspec.json.Decoder(dict[str, Any])
+_EVENTS: Final = msgspec.json.Decoder(dict[str, Any] | list[dict[str, Any]])
+_STATUS: Final[Mapping[type[HeptadError], HTTPStatus]] = {
+    Refused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    DataError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ReadError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    StateError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+_FIXES: Final[Mapping[int, tuple[str, str]]] = {
+    404: ("a path of this service", "see GET / for the paths"),
+    405: ("the path's method", "see GET / for each path's method"),
+}
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def app(service: Service, *, body_limit: int = BODY_LIMIT) -> Starlette:
+    """The ASGI application of a service. `Service.drain` is left to whoever runs it."""
+    pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="heptad-answer")
+    routes = _Routes(service, pool, body_limit)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        pool.shutdown(wait=False, cancel_futures=True)
+
+    return Starlette(
+        routes=[
+            Route("/", routes.home),
+            Route("/health", routes.health),
+            Route("/rank", routes.rank, methods=["POST"]),
+            Route("/features", routes.features, methods=["POST"]),
+            Route("/events/{stream}", routes.events, methods=["POST"]),
+        ],
+        exception_handlers={HeptadError: _refused, HTTPException: _astray, Exception: _broken},
+        lifespan=lifespan,
+    )
+
+
+class _Routes:
+    """The endpoints. Work runs on threads, so that a slow read delays no other request's parsing."""
+
+    def __init__(self, service: Service, pool: ThreadPoolExecutor, body_limit: int) -> None:
+        self._service, self._pool, self._limit = service, pool, body_limit
+
+    async def home(self, request: Request) -> Response:
+        return HTMLResponse(page(self._service, str(request.base_url).rstrip("/")))
+
+    async def health(self, request: Request) -> Response:
+        return _json(self._service.health())
+
+    async def rank(self, request: Request) -> Response:
+        """The ranked answer, or the fallback once the deadline has passed: whichever comes first."""
+        body = _decoded(_RANK, await self._body(request))
+        asked = self._service.ask(body.user, body.n, body.context)
+        claim = threading.Lock()
+        ranking = self._on_thread(self._service.rank, asked, claim)
+        done, _ = await asyncio.wait([ranking], timeout=self._service.deadline / SECOND)
+        answer = None if done else self._service.too_slow(asked, claim)
+        return _json(await ranking if answer is None else answer)
+
+    async def features(self, request: Request) -> Response:
+        """Every column for the rows asked, with the knowledge they were read at."""
+        given = _decoded(_FEATURES, await self._body(request))
+        found = await self._on_thread(self._service.features, given)
+        columns = {name: values.tolist() for name, values in found.values.items()}
+        return _json(
+            {
+                "t": found.t,
+                "time": format_instant(found.t),
+                "offsets": dict(found.offsets),
+                "columns": columns,
+            }
+        )
+
+    async def events(self, request: Request) -> Response:
+        """Acknowledged when the events are on disk and in the state: the next answer knows them."""
+        stream = request.path_params["stream"]
+        if stream not in self._service.streams:
+            raise HTTPException(404, f"one of {', '.join(self._service.streams)}")
+        body = _decoded(_EVENTS, await self._body(request))
+        rows = body if isinstance(body, list) else [body]
+        posted = await asyncio.wrap_future(self._service.post(stream, rows))
+        verdicts = zip(posted.offsets, posted.verdicts, strict=True)
+        return _json({"events": [{"offset": offset, "verdict": verdict} for offset, verdict in verdicts]})
+
+    def _on_thread(self, function: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
+        return asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
+
+    async def _body(self, request: Request) -> bytes:
+        """The body, refused as soon as it is known to be too long."""
+        body = bytearray()
+        stated = request.headers.get("content-length", "")
+        if stated.isdigit() and int(stated) > self._limit:
+            raise HTTPException(413, f"at most {self._limit} bytes")
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > self._limit:
+                raise HTTPException(413, f"at most {self._limit} bytes")
+        return bytes(body)
+
+
+def _decoded(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        said, _, place = str(error).partition(" - at ")
+        raise DataError(
+            f"body {place.strip('`')}".strip(), "JSON as GET / shows it", said, "mend the request's body"
+        ) from error
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(_ENCODE(value), status, media_type="application/json")
+
+
+def _described(error: HeptadError) -> dict[str, Any]:
+    return {"thing": error.thing, "expected": error.expected, "got": error.got, "fix": error.fix}
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    if not isinstance(error, HeptadError):
+        raise error
+    status = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
+    body: dict[str, Any] = {"error": _described(error)}
+    if isinstance(error, Refused):
+        body["events"] = [{"place": place, **_described(one)} for place, one in error.rows.items()]
+    return _json(body, status)
+
+
+async def _astray(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    expected, fix = _FIXES.get(error.status_code, (error.detail, "send less at a time"))
+    if error.status_code == 404 and error.detail != HTTPStatus.NOT_FOUND.phrase:
+        expected, fix = error.detail, "name one of these in the path"
+    thing = f"{request.method} {request.url.path}"
+    wrong = DataError(thing, expected, HTTPStatus(error.status_code).phrase, fix)
+    response = _json({"error": _described(wrong)}, error.status_code)
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    wrong = DataError(
+        f"{request.method} {request.url.path}", "no error of our own", type(error).__name__,
+        "report this: the server's own output has the details",
+    )  # fmt: skip
+    return _json({"error": _described(wrong)}, 500)

@@ -1,0 +1,54 @@
+"""The page a person sees at GET /: what can be asked of this service, to be copied into a terminal."""
+
+from __future__ import annotations
+
+import html
+import json
+from typing import Any, Final
+
+from heptad.declare.schema import Schema
+from heptad.declare.types import Kind
+from heptad.serving.service import Service
+
+_EXAMPLES: Final[dict[Kind, Any]] = {
+    Kind.ID: 1,
+    Kind.TEXT: "text",
+    Kind.FLOAT: 4.5,
+    Kind.INT: 1,
+    Kind.BOOL: True,
+    Kind.TEXTS: ["text"],
+    Kind.TIME: "2026-01-01T12:00:00Z",
+}
+
+
+def page(service: Service, base: str) -> str:
+    """A self-contained page for the service at the address ``base``."""
+    framing = service.declaration.framing
+    user, item = framing.user.name, framing.item.name
+    event = framing.objective.label.event
+    calls: list[tuple[str, str, dict[str, Any]]] = [
+        ("Ranked items for a user", "rank", {"user": 1, "n": 5}),
+        ("Features, live", "features", {user: 1, item: [1, 2]}),
+        ("An event, acknowledged when it is durable and counted", f"events/{event.__name__}", example(event)),
+    ]
+    rows = "".join(
+        f"<h2>{title}</h2><pre>{html.escape(_curl(f'{base}/{path}', body))}</pre>"
+        for title, path, body in calls
+    )
+    streams = ", ".join(f"<code>/events/{html.escape(name)}</code>" for name in service.streams)
+    return (
+        "<!doctype html><html lang=en><meta charset=utf-8><title>heptad</title>"
+        "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem}"
+        "pre{background:#f4f4f5;padding:.8rem;border-radius:6px;overflow-x:auto}h2{font-size:1rem}</style>"
+        f"<h1>{html.escape(event.__name__)}: which {html.escape(item)} for this {html.escape(user)}?</h1>"
+        f'<p>Served by heptad. <a href="/health">Health</a>. Rows can be posted to {streams}.</p>{rows}</html>'
+    )
+
+
+def example(cls: type[Schema]) -> dict[str, Any]:
+    """A row of a class, for a person to copy and change."""
+    return {name: _EXAMPLES[f.kind] for name, f in cls.fields.items() if f.lookup is None}
+
+
+def _curl(url: str, body: dict[str, Any]) -> str:
+    return f"curl -s {url} -d '{json.dumps(body)}'"

@@ -1,0 +1,229 @@
+"""One ranking request: history, candidates, features, model, rerank; and a fallback where a part fails.
+
+History and features are read at one moment, from one snapshot; popularity is that of the same snapshot. So
+a logged decision can be recomputed from the log at its (t, o).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heptad.declare.serving import Cap, Unseen
+from heptad.declare.system import Declaration
+from heptad.declare.types import Kind
+from heptad.errors import DataError, PlanError
+from heptad.models.base import Matrix, Vector
+from heptad.online.reader import Reader, Session
+from heptad.plan.batch import Column, column_of
+from heptad.plan.nodes import Plan
+from heptad.retrieval.candidates import Candidates
+from heptad.serving.answer import NO_FEATURES, NO_MODEL, UNKNOWN_USER, Answer
+from heptad.serving.columns import bare_inputs, shape_of
+from heptad.serving.counts import CountsFor, EventCounts
+from heptad.serving.decision import Decision
+from heptad.serving.fallback import Fallback
+from heptad.serving.rerank import Ranked, rerank
+from heptad.serving.scorer import Scorer
+from heptad.serving.values import blank, checked, context_of, present, repeated
+from heptad.state.store import Meta
+
+Timer = Callable[[], int]
+_NO_ITEMS: Final = np.empty(0)
+
+
+class Asked(NamedTuple):
+    """A checked request: who, how many items, and what else is known about the moment."""
+
+    request_id: str
+    user: Any
+    n: int
+    context: Mapping[str, Any]
+
+
+class Outcome(NamedTuple):
+    """The answer, what is to be logged, and the error behind a fallback (None where there was none)."""
+
+    answer: Answer
+    decision: Decision
+    error: Exception | None
+
+
+@dataclass
+class _Run:
+    """What is known of a request so far; a fallback uses as much of it as there is."""
+
+    asked: Asked
+    timer: Timer
+    t: int | None = None
+    meta: Meta | None = None
+    history: tuple[Any, ...] = ()
+    stage: str = NO_FEATURES  #: what is unavailable if it stops now
+    took: dict[str, int] = field(default_factory=dict)
+    _since: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._since = self.timer()
+
+    def done(self, stage: str) -> None:
+        """Note the microseconds since the stage before."""
+        now = self.timer()
+        self.took[stage] = (now - self._since) // 1_000
+        self._since = now
+
+
+class Pipeline:
+    """Ranks for one system with one scorer; any number of threads may use one pipeline.
+
+    ``scorer`` None is a system without a champion: every answer is the flagged fallback. ``timer`` gives
+    nanoseconds of a steady clock, for the stages' times alone.
+    """
+
+    def __init__(
+        self, declaration: Declaration, plan: Plan, reader: Reader, events: EventCounts,
+        scorer: Scorer | None, *, timer: Timer = time.perf_counter_ns,
+    ) -> None:  # fmt: skip
+        if scorer is not None and scorer.plan_hash != plan.hash:
+            raise PlanError(
+                f"scorer {scorer.version}", f"one trained on the features of plan {plan.hash}",
+                f"plan {scorer.plan_hash}", "train again with this declaration",
+            )  # fmt: skip
+        self.declaration, self.plan, self.scorer = declaration, plan, scorer
+        self._reader, self._timer = reader, timer
+        serving, weight = declaration.serving, declaration.framing.score.weight
+        self._weight = None if weight is None else weight.name
+        wanted = [step.column for step in serving.rerank if isinstance(step, Cap)]
+        wanted += [] if self._weight is None else [self._weight]
+        wanted += [] if scorer is None else list(scorer.encoder.kinds)
+        self.shape = shape_of(declaration, plan, wanted)
+        self._bare = bare_inputs(plan, self.shape.read)
+        self._excludes = any(isinstance(step, Unseen) for step in serving.rerank)
+        catalogue = _NO_ITEMS if scorer is None else scorer.retriever.index.ids[: scorer.retriever.known]
+        self._fallback = Fallback(serving.fallback, events, catalogue)
+        self._counts = None if scorer is None else CountsFor(events, scorer.retriever.index)
+
+    def ask(self, user: object, n: int | None, context: Mapping[str, Any] | None, request_id: str) -> Asked:
+        """A request from outside, checked. Raises DataError for what a client must mend."""
+        needs = self.declaration.requirements
+        shown = needs.shown if n is None else n
+        if not 1 <= shown <= needs.candidates:
+            raise DataError(
+                "n", f"a whole number from 1 to {needs.candidates}", shown,
+                f"leave it out to get {needs.shown} items",
+            )  # fmt: skip
+        who = checked("user", user, Kind.ID)
+        if who is None:
+            raise DataError("user", "an id: a whole number or a text", "nothing", "send the user's id")
+        return Asked(
+            request_id, who, shown, context_of(context or {}, self.shape.context, self.shape.required)
+        )
+
+    def rank(self, asked: Asked) -> Outcome:
+        """The ranked answer; where a part fails or the user has no history, popular items, flagged."""
+        run = _Run(asked, self._timer)
+        try:
+            with self._reader.open() as session:
+                run.t, run.meta = session.t, session.meta
+                run.history = self._history(session, asked)
+                run.done("history")
+                if not run.history:
+                    return self._fall_back(run, UNKNOWN_USER, None)
+                if self.scorer is None or self._counts is None:
+                    return self._fall_back(run, NO_MODEL, None)
+                found = self.scorer.retriever.retrieve(
+                    [run.history], [run.history] if self._excludes else None, self._counts.at(run.meta)
+                )
+                run.done("candidates")
+                columns = self._features(session, asked, found)
+                run.done("features")
+            run.stage = NO_MODEL
+            p = self.scorer.probability(self.scorer.encode(columns))
+            run.done("model")
+            return self._ranked(run, self.scorer, found, columns, p)
+        except Exception as error:  # the answer goes out; whoever called reports the error
+            return self._fall_back(run, run.stage, error)
+
+    def fall_back(self, asked: Asked, why: str) -> Outcome:
+        """Popular items at once, without a look at store or model; flagged with the reason."""
+        return self._fall_back(_Run(asked, self._timer), why, None)
+
+    def warm(self) -> None:
+        """Load what a ranking needs, so that the first request is as fast as the next."""
+        self._reader.warm()
+        nobody = Asked("", "", 1, dict.fromkeys(self.shape.required))
+        with self._reader.open() as session:
+            self._history(session, nobody)
+            if self.scorer is not None and self._counts is not None:
+                found = self.scorer.retriever.retrieve([()], None, self._counts.at(session.meta))
+                self.scorer.probability(self.scorer.encode(self._features(session, nobody, found)))
+
+    def _history(self, session: Session, asked: Asked) -> tuple[Any, ...]:
+        """The user's recent items, newest first."""
+        name = self.declaration.serving.history
+        user = self.shape.user
+        history: tuple[Any, ...] = session.read({user.name: column_of([asked.user], user.kind)}, 1, (name,))[
+            name
+        ][0]
+        return history
+
+    def _features(self, session: Session, asked: Asked, found: Candidates) -> dict[str, NDArray[Any]]:
+        """The columns read for every candidate, in one read."""
+        m = len(found.items)
+        fields = self.shape.context
+        request: dict[str, Column] = {f.name: blank(f.kind, m) for f in self._bare}
+        request |= {name: repeated(value, fields[name].kind, m) for name, value in asked.context.items()}
+        request |= {name: present(scores) for name, scores in found.columns().items()}
+        request[self.shape.user.name] = repeated(asked.user, self.shape.user.kind, m)
+        request[self.shape.item.name] = present(found.items)
+        return session.read(request, m, self.shape.names)
+
+    def _ranked(
+        self, run: _Run, scorer: Scorer, found: Candidates, columns: Mapping[str, NDArray[Any]], p: Vector
+    ) -> Outcome:
+        scores = p if self._weight is None else p * np.nan_to_num(columns[self._weight], nan=0.0)
+        order = np.argsort(-scores, kind="stable").astype(np.int64)  # ties in the order of retrieval
+        seen = run.history if self._excludes else ()
+        order = rerank(self.declaration.serving.rerank, order, Ranked(found.items, columns, seen))
+        shown = order[: run.asked.n]
+        run.done("rerank")
+        held = {c.name: c.holds for c in self.shape.read}
+        names = [name for name, holds in held.items() if holds == "number"]
+        numbers: Matrix = np.empty((len(p), len(names)))
+        for place, name in enumerate(names):
+            numbers[:, place] = columns[name]
+        return self._outcome(
+            run, found.items, shown, scores, p, {}, scorer.version, None,
+            sources=found.scores, columns=names, numbers=numbers,
+            categories={name: columns[name].tolist() for name, holds in held.items() if holds == "category"},
+            lists={name: columns[name].tolist() for name, holds in held.items() if holds == "list"},
+        )  # fmt: skip
+
+    def _fall_back(self, run: _Run, why: str, error: Exception | None) -> Outcome:
+        exclude = run.history if self._excludes else ()
+        items, counts = self._fallback.items(run.asked.n, exclude, run.meta)
+        run.done("fallback")
+        version = "none" if self.scorer is None else self.scorer.version
+        nothing = np.full(len(items), np.nan)
+        return self._outcome(
+            run, items, np.arange(len(items)), counts, nothing, {"fallback": why}, version, error
+        )
+
+    def _outcome(
+        self, run: _Run, items: NDArray[Any], shown: NDArray[np.int64], scores: Vector, p: Vector,
+        flags: Mapping[str, str], version: str, error: Exception | None, **detail: Any,
+    ) -> Outcome:  # fmt: skip
+        asked, offsets = run.asked, {} if run.meta is None else dict(run.meta.offsets)
+        answer = Answer(
+            asked.request_id, run.t, offsets, items[shown].tolist(), scores[shown].tolist(),
+            p[shown].tolist(), flags, version, self.plan.hash, run.took,
+        )  # fmt: skip
+        decision = Decision(
+            asked.request_id, run.t, offsets, asked.user, asked.context, list(run.history), items.tolist(),
+            shown.tolist(), scores, p, flags, version, self.plan.hash, run.took, **detail,
+        )  # fmt: skip
+        return Outcome(answer, decision, error)

@@ -1,0 +1,80 @@
+"""Runs a service until it is told to stop: then requests under way are finished, and all is closed."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from heptad.errors import MissingExtra
+from heptad.serving.service import Service
+
+#: Seconds that requests under way may take to finish after SIGTERM.
+GRACE_SECONDS = 30
+
+
+def serve(
+    service: Service,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    *,
+    ready: Callable[[str], None] = lambda url: print(f"ready {url}", flush=True),
+) -> None:
+    """Serve until SIGTERM or SIGINT, then drain. ``port`` 0 takes a free one.
+
+    ``ready`` is told the address once requests are answered: by default it prints ``ready http://...``.
+    """
+    from heptad.serving.http import app
+
+    try:
+        import uvicorn
+    except ImportError as error:
+        raise MissingExtra.of("the HTTP server", "uvicorn", "serve") from error
+
+    try:
+        service.warm()
+        with socket.create_server((host, port), backlog=2048, family=_family(host)) as listening:
+            bound = listening.getsockname()
+            name = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
+            url = f"http://{name}:{bound[1]}"
+            config = uvicorn.Config(
+                _announced(app(service), lambda: ready(url)),
+                log_level="warning", access_log=False, ws="none", lifespan="on",
+                timeout_graceful_shutdown=GRACE_SECONDS,
+            )  # fmt: skip
+            with _signals_end_quietly():
+                uvicorn.Server(config).run(sockets=[listening])
+    finally:
+        service.drain()
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _announced(application: Any, announce: Callable[[], None]) -> Any:
+    """The application, announcing itself once its start-up is done: by then signals are listened to."""
+
+    async def announced(scope: Any, receive: Any, send: Any) -> None:
+        async def telling(message: Any) -> None:
+            await send(message)
+            if message["type"] == "lifespan.startup.complete":
+                announce()
+
+        await application(scope, receive, telling if scope["type"] == "lifespan" else send)
+
+    return announced
+
+
+@contextlib.contextmanager
+def _signals_end_quietly() -> Iterator[None]:
+    """uvicorn raises the signal that ended it once more when it is done: after a clean end that is no error."""
+    kinds = (signal.SIGTERM, signal.SIGINT)
+    before = {kind: signal.signal(kind, lambda *_: None) for kind in kinds}
+    try:
+        yield
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)

@@ -1,0 +1,231 @@
+"""A running system: one log, one store, one writer thread; answers, events, health; and a clean end."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, Final
+
+import msgspec
+
+from heptad.declare.schema import Event, Schema
+from heptad.declare.system import Declaration
+from heptad.declare.types import Kind, Role
+from heptad.errors import DataError, HeptadError, StateError
+from heptad.online.reader import Answer as Features
+from heptad.online.reader import Reader
+from heptad.plan.nodes import FieldPlan, Plan
+from heptad.serving.answer import TOO_SLOW, Answer
+from heptad.serving.counts import EventCounts
+from heptad.serving.pipeline import Asked, Outcome, Pipeline
+from heptad.serving.prediction_log import PredictionLog
+from heptad.serving.schemas import schemas
+from heptad.serving.scorer import Scorer
+from heptad.serving.values import blank, entity_columns
+from heptad.serving.writer import Posted, Writer
+from heptad.state.store import Store
+from heptad.streams.appender import Appender
+from heptad.streams.applier import Applier
+from heptad.streams.clock import Clock, ReplayClock
+from heptad.streams.dead_letters import DeadLetters
+from heptad.streams.log import Log
+from heptad.times import duration, format_instant, instant
+
+#: A fallback answers when a ranking has taken this many times the declared p99.
+DEADLINE_P99S: Final = 4
+#: Rows of one feature read, at most.
+FEATURE_ROWS: Final = 10_000
+
+
+class Refused(DataError):
+    """A post with bad rows: ``rows`` holds the error of each bad row by its place. Nothing of it was logged."""
+
+    def __init__(self, stream: str, rows: Mapping[int, HeptadError]) -> None:
+        self.stream, self.rows = stream, dict(rows)
+        super().__init__(
+            f"events of {stream}", "rows that fit the class, all of them",
+            f"{len(rows)} bad, the first at place {min(rows)}: {rows[min(rows)]}",
+            "mend these rows and post all again: nothing of this request was logged",
+        )  # fmt: skip
+
+
+class Health(msgspec.Struct, frozen=True):
+    """How a service is. ``lag`` is records in the log and not in the state; times are microseconds and ISO."""
+
+    status: str
+    clock: str
+    now: str
+    frontier: str | None
+    frontier_us: int | None
+    pending_from: str | None
+    offsets: Mapping[int, int]
+    lag: int
+    model_version: str
+    plan_hash: str
+    decisions_logged: int
+    problems: list[str]
+
+
+class Service:
+    """Serves one declaration from its log and its store; it closes both, and the prediction log, at the end.
+
+    With a `ReplayClock` a posted event that is ahead of the clock moves the clock to its time, so that history
+    can be posted in its own order: virtual time goes where the newest event is. (A wrong date far ahead takes
+    the clock along for good: start a replay anew after one.) With a wall clock such an event waits for its time.
+    """
+
+    def __init__(
+        self,
+        declaration: Declaration,
+        plan: Plan,
+        *,
+        log: Log,
+        store: Store,
+        clock: Clock,
+        predictions: PredictionLog,
+        scorer: Scorer | None = None,
+        dead_letters: DeadLetters | None = None,
+        deadline: int | None = None,
+    ) -> None:
+        """``deadline`` in microseconds; by default `DEADLINE_P99S` times the declared p99."""
+        self.declaration, self.plan = declaration, plan
+        self._log, self._store, self._clock, self._predictions = log, store, clock, predictions
+        self._dead_letters = dead_letters
+        self.deadline = (
+            DEADLINE_P99S * duration(declaration.requirements.p99) if deadline is None else deadline
+        )
+        self._schemas: dict[str, type[Schema]] = schemas(declaration)
+        self._fields = {field.name: field for field in plan.request}
+        for source in declaration.serving.candidates:
+            name = f"score:{source.name}"
+            self._fields[name] = FieldPlan(name, Kind.FLOAT, Role.VALUE, optional=True)
+        saved = store.saved()
+        event, item = declaration.framing.objective.label.event, declaration.framing.item
+        self._events = EventCounts(event.__name__, item.name)
+        self._events.rebuild(plan, log, saved)
+        appender = Appender(plan, log, clock, floor=saved.meta.frontier)
+        self._writer = Writer(
+            appender,
+            lambda watch: Applier(plan, log, store, appender, dead_letters, watch=watch),
+            self._events.watch,
+        )
+        self._reader = Reader(plan, store, clock)
+        self._pipeline = Pipeline(declaration, plan, self._reader, self._events, scorer)
+        self._trouble: Exception | None = None
+        self._open = True
+        self._closing = threading.Lock()
+
+    def warm(self) -> None:
+        """Load all that an answer needs; call it before the first request is let in."""
+        self._pipeline.warm()
+
+    def serve(self, scorer: Scorer | None) -> None:
+        """Answer with another scorer from now on: requests under way finish with the one before."""
+        pipeline = Pipeline(self.declaration, self.plan, self._reader, self._events, scorer)
+        pipeline.warm()
+        self._pipeline = pipeline
+
+    def ask(self, user: object, n: int | None, context: Mapping[str, Any] | None) -> Asked:
+        """A checked request with an id of its own. Raises DataError for what the client must mend."""
+        return self._pipeline.ask(user, n, context, secrets.token_hex(8))
+
+    def rank(self, asked: Asked, claim: threading.Lock | None = None) -> Answer | None:
+        """Answer a request and log the decision.
+
+        Where several may answer one request, the first to take its ``claim`` does; the others get None.
+        """
+        return self._log_it(self._pipeline.rank(asked), claim)
+
+    def too_slow(self, asked: Asked, claim: threading.Lock) -> Answer | None:
+        """The fallback for a ranking that has missed its deadline, unless it has answered meanwhile."""
+        return self._log_it(self._pipeline.fall_back(asked, TOO_SLOW), claim)
+
+    def features(self, given: Mapping[str, Any]) -> Features:
+        """All of the plan's columns for the rows of ``given``: request columns, scalars or lists, and ``at``."""
+        values = {name: value for name, value in given.items() if name != "at"}
+        at = given.get("at")
+        if at is not None and type(at) not in (int, str):
+            raise DataError("at", "an ISO 8601 time with a zone, or microseconds", repr(at), "send a time")
+        columns, n = entity_columns(values, self._fields, FEATURE_ROWS)
+        for name, field in self._fields.items():
+            columns.setdefault(name, blank(field.kind, n))
+        return self._reader.read(columns, n, None if at is None else instant(at))
+
+    def post(self, stream: str, rows: Sequence[Mapping[str, Any]]) -> Future[Posted]:
+        """Log and apply rows of a stream, all or none: the future is done once the next read sees them.
+
+        Raises `Refused` with one error per bad row.
+        """
+        cls = self._schemas[stream]
+        parsed: list[Mapping[str, Any]] = []
+        errors: dict[int, HeptadError] = {}
+        for place, row in enumerate(rows):
+            try:
+                parsed.append(cls.parse(row))
+            except HeptadError as error:
+                errors[place] = error
+        if errors:
+            raise Refused(stream, errors)
+        if not parsed:
+            raise DataError(f"events of {stream}", "at least one", "an empty list", "send an event or a list")
+        with self._closing:  # so that the end comes before a post or after it
+            if not self._open:
+                raise StateError(
+                    "service", "one that accepts events", "one that is ending", "post again in a moment"
+                )
+            time = self.plan.stream(stream).time
+            if isinstance(self._clock, ReplayClock) and time is not None and issubclass(cls, Event):
+                self._clock.advance_to(max(row[time.name] for row in parsed))
+            return self._writer.post(stream, parsed)
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The names under which rows can be posted."""
+        return tuple(self._schemas)
+
+    def health(self) -> Health:
+        """How it is, without touching what may hang."""
+        meta, now = self._writer.applier.meta, self._clock.now()
+        failures = {
+            "writer": self._writer.failure, "prediction log": self._predictions.failure, "pipeline": self._trouble
+        }  # fmt: skip
+        problems = [f"{part}: {type(e).__name__}: {e}" for part, e in failures.items() if e is not None]
+        scorer = self._pipeline.scorer
+        if scorer is None:
+            problems.append("pipeline: no model is served: answers are the fallback's")
+        return Health(
+            status="draining" if not self._open else "degraded" if problems else "ok",
+            clock="replay" if isinstance(self._clock, ReplayClock) else "wall",
+            now=format_instant(now),
+            frontier=None if meta.frontier is None else format_instant(meta.frontier),
+            frontier_us=meta.frontier,
+            pending_from=None if meta.pending_from is None else format_instant(meta.pending_from),
+            offsets=dict(meta.offsets),
+            lag=self._writer.applier.behind,
+            model_version="none" if scorer is None else scorer.version,
+            plan_hash=self.plan.hash,
+            decisions_logged=self._predictions.logged,
+            problems=problems,
+        )
+
+    def drain(self) -> None:
+        """Accept nothing more, finish what was posted, write the decisions, close. Draining twice is fine."""
+        with self._closing:
+            if not self._open:
+                return
+            self._open = False
+        self._writer.close()
+        self._predictions.close()
+        self._log.close()
+        if self._dead_letters is not None:
+            self._dead_letters.close()
+        self._store.close()
+
+    def _log_it(self, outcome: Outcome, claim: threading.Lock | None) -> Answer | None:
+        if claim is not None and not claim.acquire(blocking=False):
+            return None
+        self._trouble = outcome.error
+        self._predictions.append(outcome.decision, self._clock.now())
+        return outcome.answer

@@ -1,0 +1,121 @@
+"""Values that a client sends with a request, checked against the plan's columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from heptad.declare.types import Kind
+from heptad.errors import DataError
+from heptad.plan.batch import Column, column_of
+from heptad.plan.nodes import FieldPlan
+from heptad.times import instant
+
+_TYPES: Final[Mapping[Kind, Any]] = {
+    Kind.ID: int | str,
+    Kind.TEXT: str,
+    Kind.FLOAT: float,
+    Kind.INT: int,
+    Kind.BOOL: bool,
+    Kind.TEXTS: list[str],
+    Kind.TIME: int | str,
+}
+_INT64: Final = 2**63
+
+
+def checked(thing: str, value: object, kind: Kind) -> Any:
+    """The value as a column of this kind holds it (null stays null). Raises DataError."""
+    if value is None:
+        return None
+    try:
+        found = msgspec.convert(value, _TYPES[kind])
+        if kind is Kind.TIME:
+            return instant(found)
+        if type(found) is int and not -_INT64 < found < _INT64:
+            raise ValueError
+        return found
+    except (msgspec.ValidationError, ValueError) as error:
+        raise DataError(
+            thing, f"a value of kind {kind}", repr(value)[:80], "send the column's own type"
+        ) from error
+
+
+def repeated(value: Any, kind: Kind, n: int) -> Column:
+    """A column (n,) of one checked value."""
+    one = column_of([value], kind)
+    values = np.empty(n, one.values.dtype)
+    values.fill(one.values[0])
+    return Column(values, np.full(n, one.valid[0]))
+
+
+def blank(kind: Kind, n: int) -> Column:
+    """A column (n,) of nulls."""
+    return repeated(None, kind, n)
+
+
+def present(values: Any) -> Column:
+    """An array without nulls as a column."""
+    return Column(values, np.ones(len(values), np.bool_))
+
+
+def context_of(
+    given: Mapping[str, Any], fields: Mapping[str, FieldPlan], required: Sequence[str]
+) -> dict[str, Any]:
+    """The context of a request: known columns only, of their kinds, and all that features are keyed by."""
+    unknown = sorted(set(given) - set(fields))
+    if unknown:
+        raise DataError(
+            f"context.{unknown[0]}", f"one of {', '.join(fields) or 'no columns'}", "an unknown column",
+            "remove it, or declare it in the request's event",
+        )  # fmt: skip
+    missing = [name for name in required if name not in given]
+    if missing:
+        raise DataError(
+            f"context.{missing[0]}", "a value, since features are counted by it", "nothing",
+            f"send context={{{missing[0]!r}: ...}}",
+        )  # fmt: skip
+    return {name: checked(f"context.{name}", value, fields[name].kind) for name, value in given.items()}
+
+
+def entity_columns(
+    given: Mapping[str, Any], fields: Mapping[str, FieldPlan], limit: int
+) -> tuple[dict[str, Column], int]:
+    """Columns of a feature read and their length: lists have one value per row, single values stand for all.
+
+    A list column's value is a list already: give a list of lists for several rows. Raises DataError.
+    """
+    lists: dict[str, list[Any]] = {}
+    single: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in fields:
+            raise DataError(
+                name, f"one of {', '.join(fields)}", "an unknown column",
+                "name columns of the request's event, and at",
+            )  # fmt: skip
+        kind = fields[name].kind
+        if isinstance(value, list) and _depth(value) == (2 if kind is Kind.TEXTS else 1):
+            lists[name] = [checked(name, one, kind) for one in value]
+        else:
+            single[name] = checked(name, value, kind)
+    lengths = {len(values) for values in lists.values()} or {1}
+    if len(lengths) > 1 or max(lengths) > limit:
+        raise DataError(
+            "entities", f"lists of one length, at most {limit}",
+            ", ".join(f"{name}: {len(values)}" for name, values in lists.items()), "send one value per row",
+        )  # fmt: skip
+    n = lengths.pop()
+    columns = {name: column_of(values, fields[name].kind) for name, values in lists.items()}
+    columns |= {name: repeated(value, fields[name].kind, n) for name, value in single.items()}
+    return columns, n
+
+
+def _depth(value: object) -> int:
+    """How deep lists are nested, by their first elements."""
+    depth = 0
+    while isinstance(value, list):
+        depth += 1
+        value = value[0] if value else None
+    return depth

@@ -1,0 +1,130 @@
+"""Events in: durable in the log, applied to the state, then acknowledged; one thread applies for all."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, wait
+from typing import Any, Final, NamedTuple
+
+from heptad.errors import StateError
+from heptad.state.admission import Verdict
+from heptad.streams.appender import Appender
+from heptad.streams.applier import Applier, Step
+from heptad.times import SECOND
+
+PENDING: Final = "pending"  #: accepted, and counted once the clock reaches its time
+_LONGEST_SECONDS: Final = 1.0  #: between looks at a clock that pending events wait for, and between retries
+_SHORTEST_SECONDS: Final = 0.001
+
+
+class Posted(NamedTuple):
+    """What became of the events of one post: their offsets in the log, and one verdict each."""
+
+    offsets: range
+    verdicts: list[str]
+
+
+class Writer:
+    """Appends and applies. Posts that come together share one write, one sync and one commit.
+
+    ``applier_of`` makes the applier, given the function that watches its steps. When a post's future is done
+    its events are durable and applied (or pending, or refused by the rules of the log): the next read sees
+    them. An error after the sync is passed on, and the events are applied with the next post or restart.
+    """
+
+    def __init__(
+        self,
+        appender: Appender,
+        applier_of: Callable[[Callable[[Step], None]], Applier],
+        watch: Callable[[Step], None],
+    ) -> None:
+        self._appender, self._also = appender, watch
+        self._verdicts: dict[int, str] = {}
+        self._open_posts: set[Future[Posted]] = set()
+        self._waiting: queue.SimpleQueue[tuple[range, Future[Posted]] | None] = queue.SimpleQueue()
+        self._applier = applier_of(self._watch)
+        self.failure: Exception | None = None
+        self._catch_up()
+        self._thread = threading.Thread(target=self._run, name="heptad-writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def applier(self) -> Applier:
+        return self._applier
+
+    def post(self, stream: str, rows: Sequence[Mapping[str, Any]]) -> Future[Posted]:
+        """Append rows of one stream, all or none. Raises DataError where one does not fit its schema."""
+        done: Future[Posted] = Future()
+        durable = self._appender.submit(stream, rows)
+        self._open_posts.add(done)
+        done.add_done_callback(self._open_posts.discard)
+        durable.add_done_callback(lambda offsets: self._durable(offsets, done))
+        return done
+
+    def close(self) -> None:
+        """Finish what was posted, then stop. Nobody may post any more."""
+        wait(list(self._open_posts))
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _durable(self, offsets: Future[range], done: Future[Posted]) -> None:
+        error = offsets.exception()
+        if error is not None:
+            done.set_exception(error)
+        else:
+            self._waiting.put((offsets.result(), done))
+
+    def _watch(self, step: Step) -> None:
+        first = min(step.before.offsets.values(), default=0)
+        entered = {event.offset for event in step.entered}
+        for offset, verdict in enumerate(step.verdicts, first):
+            counted = verdict is not Verdict.ACCEPTED or offset in entered
+            self._verdicts[offset] = verdict.value if counted else PENDING
+        self._also(step)
+
+    def _catch_up(self) -> None:
+        """Apply what the log holds from before, for which nobody waits."""
+        self._applier.apply()
+        self._verdicts.clear()
+
+    def _run(self) -> None:
+        open_ = True
+        while open_:
+            try:
+                group = [self._waiting.get(timeout=self._patience())]
+            except queue.Empty:
+                group = []
+            while not self._waiting.empty():
+                group.append(self._waiting.get())
+            open_ = None not in group
+            asked = [item for item in group if item is not None]
+            try:
+                self._applier.apply()
+                self.failure = None
+            except Exception as error:
+                self.failure = error
+            for offsets, done in asked:
+                self._answer(offsets, done)
+
+    def _patience(self) -> float | None:
+        """Seconds until there is something to do without a post: a pending event comes due, or a retry."""
+        if self.failure is not None:
+            return _LONGEST_SECONDS
+        pending = self._applier.meta.pending_from
+        if pending is None:
+            return None
+        return min(max((pending - self._appender.now()) / SECOND, _SHORTEST_SECONDS), _LONGEST_SECONDS)
+
+    def _answer(self, offsets: range, done: Future[Posted]) -> None:
+        if self.failure is not None:
+            error = StateError(
+                "posted events", "a state they can be applied to",
+                f"{type(self.failure).__name__}: {self.failure}",
+                "they are safe in the log and count once the store works again; do not give them new ids",
+            )  # fmt: skip
+            error.__cause__ = self.failure
+            done.set_exception(error)
+        else:
+            done.set_result(Posted(offsets, [self._verdicts.pop(offset, PENDING) for offset in offsets]))
