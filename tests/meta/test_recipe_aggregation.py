@@ -37,7 +37,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if path.exists():
             rows = path.read_text(encoding="utf-8").rstrip()
             assert rows.endswith("\n)")
-            path.write_text(f"{rows[:-1]}{textwrap.indent(code, '    ')})\n", encoding="utf-8")
+            path.write_text(f"{rows[:-1]}{textwrap.indent(code.rstrip(), '    ')},\n)\n", encoding="utf-8")
         else:
             path.write_text(code, encoding="utf-8")
     return folder

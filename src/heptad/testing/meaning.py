@@ -39,6 +39,7 @@ class Shop(hp.Table):
     area: int | None
     since: hp.Time
 
+
 class Sale(hp.Event, lateness="1h", max_future="1d"):
     sale: hp.Key
     ts: hp.Time
