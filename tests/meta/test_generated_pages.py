@@ -14,6 +14,7 @@ from heptad.testing.examples_table import EXAMPLES
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {
+    "docs/reference/cli.md": "heptad.cli.reference",
     "docs/reference/meaning.md": "heptad.testing.meaning",
     "docs/reference/aggregations.md": "heptad.testing.aggregation_page",
 }
