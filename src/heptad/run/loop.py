@@ -1,0 +1,226 @@
+"""The whole loop in one call: data, train, evaluate, gate, served replay, audit, drift and retrain, report."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import heptad
+from heptad import dashboard
+from heptad.evaluation.splits import temporal
+from heptad.lifecycle.comparison import Comparison
+from heptad.lifecycle.drill import run_drill
+from heptad.lifecycle.evaluate import (
+    MAIN,
+    calibration_section,
+    evaluate,
+    evaluation_set,
+    kpi_section,
+    metrics_section,
+    slice_section,
+)
+from heptad.lifecycle.history import History
+from heptad.lifecycle.naive import study
+from heptad.lifecycle.requests import Requests
+from heptad.lifecycle.retrain import register, scorer_of
+from heptad.lifecycle.training import Effort, Trained, settled_requests, train
+from heptad.registry.registry import Registry
+from heptad.registry.version import Version
+from heptad.run.champion import against_champion
+from heptad.run.history import Loaded, load_history
+from heptad.run.profile import Profile
+from heptad.run.progress import Progress
+from heptad.run.replay import replay_and_audit
+from heptad.run.requirements import measured_requirements
+from heptad.run.stopwatch import Stopwatch
+from heptad.run.target import Target
+from heptad.times import duration
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of everything one run looks at, so that it ends in a minute or two."""
+
+    test_requests: int = 3_000
+    study_requests: int = 800
+    drill_requests: int = 1_500
+    replay_requests: int = 400
+    audited_values: int = 12_000
+
+
+def run_system(
+    target: Target, profile: Profile, *, progress: Progress, out: Path, size: Size | None = None
+) -> dict[str, Any]:
+    """Run everything, write ``summary.json`` and ``report.html`` into ``out``, and return the summary."""
+    size = size or Size()
+    system, watch = target.system, Stopwatch(progress)
+    out.mkdir(parents=True, exist_ok=True)
+    summary: dict[str, Any] = {
+        "system": target.name,
+        "title": target.doc.strip().splitlines()[0],
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "version": heptad.__version__,
+        "plan_hash": system.plan.hash,
+        "explain": system.explain(),
+    }
+    with watch.stage("load", "reading the history"):
+        loaded = load_history(system.plan, profile)
+        history = loaded.history
+        cut = split_at(history, target)
+    watch.line(f"{loaded.events:,} events of {target.name}; trained before, tested from {_date(cut)} on")
+    with watch.stage("train", "training candidate sources and ranker"):
+        trained = train(history, system, cut)
+    with watch.stage("evaluate", "evaluating on later requests"):
+        end = _end(history)
+        tested = evaluation_set(history, system, trained, cut, end, most=size.test_requests)
+        comparison = evaluate(system, tested, {MAIN: trained.predictor})
+    registry = Registry(profile.registry)
+    with watch.stage("gate", "asking the gate"):
+        comparison, champion = against_champion(registry, target.name, history, system, comparison)
+        version, verdict = register(
+            registry, target.name, system, history, trained, comparison, champion, time=cut, reason="run"
+        )
+    summary |= metrics_section(comparison)
+    summary["gate"] = verdict.as_dict()
+    summary["slices"] = slices(history, target, comparison, cut)
+    summary["calibration"] = calibration_section(comparison)
+    summary["kpi"] = kpi_section(system, comparison)
+    watch.line(_headline(comparison, verdict.passed, version))
+    with watch.stage("study", "computing features the usual wrong ways, to compare"):
+        summary["disease"] = study(history, system, trained, tested, most=size.study_requests)
+    with watch.stage("replay", "serving a replay", size.replay_requests) as stage:
+        requests = replayed_requests(history, target, cut, end, size.replay_requests)
+        served = replay_and_audit(
+            target, history, scorer_of(history, trained), version.name, requests, out / "replay",
+            values=size.audited_values, stage=stage,
+        )  # fmt: skip
+    summary["audit"], summary["latency_ms"] = served.audit, served.latency
+    watch.line(_audit_line(served.audit))
+    with watch.stage("drill", "drift, retraining and a corrupted challenger") as stage:
+        shutil.rmtree(out / "drill", ignore_errors=True)
+        effort = Effort(requests=size.drill_requests)
+        outcome = run_drill(
+            history, system, trained, Registry(out / "drill"), target.name,
+            end=end, effort=effort, say=stage.say,
+        )  # fmt: skip
+    summary["drift"] = outcome.section
+    summary["rows"] = rows_section(loaded, trained, comparison, requests)
+    summary["models"] = [_model(v) for v in registry.versions(target.name)[-8:]]
+    summary["data"] = data_section(target)
+    summary["requirements"] = measured_requirements(system, summary, served)
+    summary["seconds"] = watch.seconds
+    with watch.stage("report", "writing the report"):
+        summary["report"] = str(out / "report.html")
+        dashboard.write(summary, out / "report.html")
+    write_summary(summary, out / "summary.json")
+    return summary
+
+
+def split_at(history: History, target: Target) -> int:
+    """Where the declared split cuts the label's events."""
+    system = target.system
+    batch = history.batches[system.framing.objective.label.event.__name__]
+    test = system.evaluation.split.test
+    if isinstance(test, str):
+        return temporal(batch.time, test_span=duration(test)).cut
+    return temporal(batch.time, test_share=test).cut
+
+
+def slices(history: History, target: Target, comparison: Comparison, cut: int) -> dict[str, Any]:
+    """Users with history when the test began, and users without."""
+    framing = target.system.framing
+    batch = history.batches[framing.objective.label.event.__name__]
+    before = set(batch.columns[framing.user.name].values[batch.time < cut].tolist())
+    users = comparison.pairs.requests.user.tolist()
+    known = np.fromiter((user in before for user in users), np.bool_, len(users))
+    return {
+        "with history": slice_section(comparison, known),
+        "cold start": slice_section(comparison, ~known),
+    }
+
+
+def replayed_requests(history: History, target: Target, begin: int, end: int, most: int) -> Requests:
+    """Requests of the test period, drawn at random, in time order: what the replay asks."""
+    requests = settled_requests(history, target.system, end)
+    inside = np.flatnonzero((requests.t >= begin) & (requests.t < end))
+    mask = np.zeros(len(requests), np.bool_)
+    mask[np.random.default_rng(0).permutation(inside)[:most]] = True
+    return requests.select(mask)
+
+
+def rows_section(
+    loaded: Loaded, trained: Trained, comparison: Comparison, requests: Requests
+) -> dict[str, int]:
+    """How many events, training rows, test rows and served requests there were."""
+    return {
+        "events": loaded.events,
+        "train": len(trained.rows.pairs),
+        "test": len(comparison.pairs),
+        "requests": len(requests),
+    }
+
+
+def data_section(target: Target) -> dict[str, Any]:
+    """Name, licence and citation of a catalogued data set, where the system's data module names one."""
+    described = getattr(target.module, "DATA", None)
+    return dict(described()) if callable(described) else {"name": str(target.directory)}
+
+
+def write_summary(summary: dict[str, Any], path: Path) -> None:
+    """The summary as JSON, whole or not at all; NaN becomes null."""
+    aside = path.with_suffix(".part")
+    aside.write_text(json.dumps(_jsonable(summary), indent=1, allow_nan=False), encoding="utf-8")
+    os.replace(aside, path)
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_jsonable(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _end(history: History) -> int:
+    return 1 + int(max(batch.time.max(initial=0) for batch in history.batches.values()))
+
+
+def _date(t: int) -> str:
+    return datetime.fromtimestamp(t / 1e6, UTC).date().isoformat()
+
+
+def _headline(comparison: Comparison, passed: bool, version: Version) -> str:
+    scores = ", ".join(f"{name} {c.metrics['ndcg@10']:.3f}" for name, c in comparison.contenders.items())
+    return f"NDCG@10: {scores}; {version.name} {'passed the gate' if passed else 'was refused'}"
+
+
+def _audit_line(audit: dict[str, Any]) -> str:
+    found = sum(fault["found"] for fault in audit["planted"])
+    return (
+        f"audit: {audit['compared']:,} served values, {audit['mismatches']} wrong, {audit['late']} late;"
+        f" {found} of {len(audit['planted'])} planted faults found"
+    )
+
+
+def _model(version: Version) -> dict[str, Any]:
+    lineage = version.lineage
+    return {
+        "version": version.name,
+        "stage": version.stage,
+        "created": datetime.fromtimestamp(version.created / 1e6, UTC).isoformat(),
+        "lineage": {
+            "data": lineage.data,
+            "plan": lineage.plan,
+            "code": lineage.code,
+            "trained through": datetime.fromtimestamp(lineage.trained_through / 1e6, UTC).isoformat(),
+        },
+    }

@@ -1,0 +1,213 @@
+"""A replay served and audited: history posted in virtual time, requests answered in between, values recomputed."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from heptad.lifecycle.history import History
+from heptad.lifecycle.requests import Requests
+from heptad.monitoring.audit import Audit, audit
+from heptad.offline.sources import rows_of
+from heptad.online.reader import Reader
+from heptad.oracle.oracle import Oracle
+from heptad.plan.batch import Batch, Logged
+from heptad.plan.nodes import Plan
+from heptad.run.planted import ROWS, leak, skew
+from heptad.run.progress import Stage
+from heptad.run.served import served_of
+from heptad.run.target import Target
+from heptad.serving.counts import EventCounts
+from heptad.serving.pipeline import Pipeline
+from heptad.serving.prediction_log import PredictionLog
+from heptad.serving.scorer import Scorer
+from heptad.state.open import open_store
+from heptad.state.store import Store
+from heptad.streams.appender import Appender
+from heptad.streams.applier import Applier
+from heptad.streams.clock import ReplayClock
+from heptad.streams.log import Log
+from heptad.streams.payload import Codec
+from heptad.streams.replay import Dated, Replay
+from heptad.streams.replay import history as dated
+from heptad.times import MINUTE
+
+#: One event in this many comes late, by `LATE_BY`: as in life, and the audit must tell late from wrong.
+LATE_SHARE: Final = 100
+LATE_BY: Final = 10 * MINUTE
+
+
+class Deployment(NamedTuple):
+    """One process's deployment in virtual time."""
+
+    plan: Plan
+    log: Log
+    store: Store
+    clock: ReplayClock
+    reader: Reader
+    counts: EventCounts
+    pipeline: Pipeline
+    predictions: PredictionLog
+    replay: Replay
+
+
+@dataclass(frozen=True)
+class ReplayResult:
+    """The summary's ``audit`` and ``latency_ms`` sections; freshness is measured while events are posted."""
+
+    audit: dict[str, Any]
+    latency: dict[str, Any]
+    freshness_ms: list[float]
+
+
+@contextmanager
+def deployment(
+    target: Target, plan: Plan, rows: list[Dated], scorer: Scorer, directory: Path
+) -> Iterator[Deployment]:
+    """A fresh deployment under ``directory``, on the embedded store; whatever was there is removed."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    with ExitStack() as stack:
+        log = stack.enter_context(Log.open(directory / "log"))
+        store = open_store(f"embedded:{directory / 'state'}", plan.state_hash)
+        stack.callback(store.close)
+        predictions = stack.enter_context(PredictionLog.open(directory / "predictions"))
+        clock = ReplayClock(rows[0].at if rows else 0)
+        framing = target.system.framing
+        counts = EventCounts(framing.objective.label.event.__name__, framing.item.name)
+        appender = Appender(plan, log, clock)
+        applier = Applier(plan, log, store, appender, None, watch=counts.watch)
+        reader = Reader(plan, store, clock)
+        pipeline = Pipeline(target.system, plan, reader, counts, scorer)
+        replay = Replay(appender, applier, rows, clock)
+        yield Deployment(plan, log, store, clock, reader, counts, pipeline, predictions, replay)
+
+
+def posted(history: History) -> list[Dated]:
+    """Every row of the history with the time it is posted: its own, or later for one event in a hundred."""
+    rows = {name: _as_posted(batch) for name, batch in history.batches.items()}
+    late = np.random.default_rng(0)
+    tables = {s.name for s in history.plan.streams if s.is_table}
+    shortest = min((s.lateness or LATE_BY for s in history.plan.streams if not s.is_table), default=LATE_BY)
+    delay = min(LATE_BY, shortest // 2)
+    moved = [
+        row._replace(at=row.at + delay)
+        if row.stream not in tables and late.integers(LATE_SHARE) == 0
+        else row
+        for row in dated(history.plan, rows)
+    ]
+    return sorted(moved, key=lambda row: row.at)
+
+
+def _as_posted(batch: Batch) -> Iterator[dict[str, Any]]:
+    """The rows as their sender would post them: without what the appender looks up."""
+    looked_up = {field.name for field in batch.stream.fields if field.lookup is not None}
+    for row in rows_of(batch):
+        yield {name: None if name in looked_up else value for name, value in row.items()}
+
+
+def replay_and_audit(
+    target: Target,
+    history: History,
+    scorer: Scorer,
+    version: str,
+    requests: Requests,
+    directory: Path,
+    *,
+    values: int,
+    stage: Stage,
+) -> ReplayResult:
+    """Serve the requests in virtual time, then recompute served values by the oracle from the log."""
+    plan = history.plan
+    took: list[float] = []
+    fresh: list[float] = []
+    stages: dict[str, list[float]] = {}
+    with deployment(target, plan, posted(history), replace(scorer, version=version), directory) as live:
+        stage.say("posting the history before the first request")
+        live.replay.advance_to(int(requests.t[0]))
+        live.pipeline.warm()
+        for number, t in enumerate(requests.t.tolist()):
+            stage.say("answering requests")
+            began = time.perf_counter()
+            live.replay.advance_to(t)
+            fresh.append(1e3 * (time.perf_counter() - began))
+            asked = live.pipeline.ask(
+                _plain(requests.user[number]), None, _context(live, requests, number), f"r{number}"
+            )
+            began = time.perf_counter()
+            outcome = live.pipeline.rank(asked)
+            took.append(1e3 * (time.perf_counter() - began))
+            if outcome.error is not None:
+                raise outcome.error
+            for name, microseconds in outcome.answer.took_us.items():
+                stages.setdefault(name, []).append(microseconds / 1e3)
+            live.predictions.append(outcome.decision, t)
+            stage.advance()
+        live.predictions.close()
+        decisions = list(live.predictions.read())
+        last, user = len(requests) - 1, _plain(requests.user[-1])
+        planted = {
+            "leak": leak(live.pipeline, live.reader, live.replay, user, _context(live, requests, last)),
+            "skew": skew(live.pipeline, live.counts, live.store, live.clock, decisions[-1]),
+        }
+        live.replay.finish()
+        stage.say("recomputing served values by the oracle")
+        codec = Codec(plan)
+        records: list[Logged] = codec.logged(live.log.read_columns(0, live.log.end))
+        served = [served_of(live.pipeline, decision) for decision in decisions if decision.columns]
+    oracle = Oracle(plan, records)
+    found = audit(oracle, len(records), served, values=values)
+    faults = []
+    for fault, wrong in planted.items():
+        checked = audit(oracle, len(records), [wrong], values=ROWS * len(plan.columns))
+        faults.append({"fault": fault, "found": checked.mismatches > 0, "detail": _first(checked)})
+    section = {
+        "compared": found.compared, "equal": found.equal, "mismatches": found.mismatches, "late": found.late,
+        "planted": faults,
+    }  # fmt: skip
+    return ReplayResult(section, latency_section(took, stages), fresh)
+
+
+def latency_section(took: list[float], stages: Mapping[str, list[float]]) -> dict[str, Any]:
+    """Percentiles and a histogram of milliseconds, one request after the other in one process."""
+    edges = np.geomspace(max(min(took), 0.01), max(took) * 1.001, 25)
+    counts, _ = np.histogram(took, edges)
+    return {
+        "p50": float(np.percentile(took, 50)),
+        "p99": float(np.percentile(took, 99)),
+        "max": float(max(took)),
+        "requests": len(took),
+        "stages": {
+            name: {"p50": float(np.percentile(ms, 50)), "p99": float(np.percentile(ms, 99))}
+            for name, ms in stages.items()
+        },
+        "histogram": {"edges_ms": edges.tolist(), "counts": counts.tolist()},
+    }
+
+
+def _context(live: Deployment, requests: Requests, number: int) -> dict[str, Any]:
+    """The context columns a client would send with this request: those that its event brings."""
+    allowed = live.pipeline.shape.context
+    return {
+        name: _plain(column.values[number])
+        for name, column in requests.context.items()
+        if name in allowed and column.valid[number]
+    }
+
+
+def _first(checked: Audit) -> str:
+    if not checked.wrong:
+        return "not found"
+    wrong = checked.wrong[0]
+    return f"{wrong.column} served as {wrong.served}, the log says {wrong.recomputed}"
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

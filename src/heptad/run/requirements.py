@@ -1,0 +1,40 @@
+"""Every number of step 1 beside what a run measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from heptad.declare.system import Declaration
+from heptad.lifecycle.evaluate import MAIN
+from heptad.run.replay import ReplayResult
+from heptad.times import MILLISECOND, duration
+
+
+def measured_requirements(
+    system: Declaration, summary: dict[str, Any], served: ReplayResult
+) -> list[dict[str, Any]]:
+    """name, target, measured, holds of each requirement.
+
+    In a replay requests come one after the other, so the rate is the most one process could answer in a row;
+    `heptad check` measures an open loop over HTTP.
+    """
+    needs = system.requirements
+    p50, p99 = summary["latency_ms"]["p50"], summary["latency_ms"]["p99"]
+    fresh = sorted(served.freshness_ms)[int(0.99 * (len(served.freshness_ms) - 1))]
+    rate = 1e3 / p50
+    kpi = summary["kpi"]["by_model"]
+    ours, best = kpi[MAIN]["kpi"], max(row["kpi"] for name, row in kpi.items() if name != MAIN)
+    return [
+        _row("p99", needs.p99, f"{p99:.1f}ms", p99 * MILLISECOND <= duration(needs.p99)),
+        _row("qps", f"{needs.qps:g} per second", f"{rate:.0f} per second", rate >= needs.qps),
+        _row(
+            "freshness", needs.freshness, f"{fresh:.1f}ms", fresh * MILLISECOND <= duration(needs.freshness)
+        ),
+        _row(
+            "kpi", f"above every baseline ({best:.0f})", f"{ours:.0f} {summary['kpi']['unit']}", ours > best
+        ),
+    ]
+
+
+def _row(name: str, target: str, measured: str, holds: bool) -> dict[str, Any]:
+    return {"name": name, "target": target, "measured": measured, "holds": bool(holds)}

@@ -1,0 +1,24 @@
+"""Logged decisions as the audit takes them: the request's columns, and the values that were read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from heptad.errors import DataError
+from heptad.monitoring.audit import Served
+from heptad.serving.decision import Decision
+from heptad.serving.pipeline import Pipeline
+
+
+def served_of(pipeline: Pipeline, decision: Decision) -> Served:
+    """One decision; its candidates are the rows."""
+    if decision.t is None:
+        raise DataError(
+            "decision", "one that read a state", "a fallback without", "leave it out of the audit"
+        )
+    m = len(decision.items)
+    request: dict[str, list[Any]] = {name: [value] * m for name, value in decision.context.items()}
+    request |= {f"score:{name}": scores.tolist() for name, scores in decision.sources.items()}
+    request[pipeline.shape.user.name] = [decision.user] * m
+    request[pipeline.shape.item.name] = list(decision.items)
+    return Served(decision.request_id, decision.t, decision.offsets.get(0, 0), request, decision.features)
