@@ -36,6 +36,8 @@ class Keyed:
         if self.lists is not None:
             words = combine(query, words, *self.lists)
         if len(words) == 1 and not self.of.any():  # one user, many candidates
+            if len(self.of) == 1:
+                return words
             return np.broadcast_to(words, (len(self.of), words.shape[1]))
         return np.concatenate([words, query.blank[None]])[self.of]
 

@@ -41,11 +41,10 @@ class Tile(NamedTuple):
 def packed(records: Sequence[bytes | None]) -> tuple[Ints, Ints]:
     """Records one after the other: their words, and bounds (n + 1,) in words. A missing one is empty."""
     parts = [record or b"" for record in records]
-    edges = list(accumulate(map(len, parts), initial=0))
-    joined = b"".join(parts)
-    if any(edge & 7 for edge in edges):
+    edges = np.array(list(accumulate(map(len, parts), initial=0)), np.int64)
+    if (edges & 7).any():
         damaged("a length that is no multiple of 8 bytes")
-    return np.frombuffer(joined, _WORD).astype(np.int64, copy=False), np.array(edges, np.int64) >> 3
+    return np.frombuffer(b"".join(parts), _WORD).astype(np.int64, copy=False), edges >> 3
 
 
 def unpacked(words: Ints, bounds: Ints) -> list[bytes]:
