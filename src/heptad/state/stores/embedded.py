@@ -214,8 +214,12 @@ class EmbeddedSnapshot:
 
     def values(self, codes: Sequence[int]) -> list[Any]:
         decoded = self._decoded
-        for code in set(codes) - decoded.keys():
-            decoded[code] = _value(self.txn.get(b"v" + _U64.pack(code)))
+        try:
+            return list(map(decoded.__getitem__, codes))
+        except KeyError:
+            for code in codes:
+                if code not in decoded:
+                    decoded[code] = _value(self.txn.get(b"v" + _U64.pack(code)))
         return list(map(decoded.__getitem__, codes))
 
     def __enter__(self) -> Self:
