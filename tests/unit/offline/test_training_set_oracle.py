@@ -47,7 +47,7 @@ def got(world: World, o, mode="as_known"):
 
 @pytest.mark.parametrize("name", catalogue.names())
 @given(data=st.data())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_every_aggregation_as_known(name, data):
     world = data.draw(worlds(aggregations=[name], size=2))
     assert differences(expected(world, world.o), got(world, world.o)) == []

@@ -1,0 +1,166 @@
+"""Sweeps and tree against the obvious: a loop over the events of each window, on arrays longer than a block."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from heptad.algebra.kernels.merge import identity, layout, merge
+from heptad.algebra.spec import ABSENT, Merge, Segment
+from heptad.offline.engines import kernels, tree
+from heptad.offline.engines.keys import codes
+
+
+class Case(NamedTuple):
+    key: np.ndarray  #: of each event, sorted
+    time: np.ndarray
+    tie: np.ndarray
+    offset: np.ndarray
+    value: np.ndarray
+    starts: np.ndarray
+    read_key: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    o: np.ndarray
+
+
+@st.composite
+def cases(draw) -> Case:
+    """Up to 300 events of 3 keys in few instants, and windows of 0 to 40 instants in (key, time) order."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    n, m = draw(st.integers(0, 300)), draw(st.integers(0, 40))
+    key = np.sort(rng.integers(0, 3, n))
+    time = rng.integers(0, draw(st.sampled_from((5, 50, 500))), n)
+    tie = rng.permutation(n)
+    order = np.lexsort((tie, time, key))
+    key, time, tie = key[order], time[order], tie[order]
+    read_key, head = np.sort(rng.integers(0, 3, m)), rng.integers(0, 510, m)
+    order = np.lexsort((head, read_key))
+    read_key, head = read_key[order], head[order]
+    tail = head - draw(st.sampled_from((0, 1, 7, 40, 1000)))
+    starts = np.searchsorted(key, np.arange(4))
+    low = kernels.edges(time, starts, read_key, tail)
+    high = kernels.edges(time, starts, read_key, head)
+    for j in range(m):
+        mine = np.flatnonzero(key == read_key[j])
+        assert low[j] == starts[read_key[j]] + (time[mine] < tail[j]).sum()
+        assert high[j] == starts[read_key[j]] + (time[mine] < head[j]).sum()
+    offset = (
+        rng.permutation(n) if draw(st.booleans()) else np.argsort(np.argsort(time + rng.integers(0, 9, n)))
+    )
+    value = rng.integers(-5, 5, n) * draw(st.sampled_from((1, 2**61)))
+    o = rng.integers(0, n + 1, m)
+    return Case(key, time, tie, offset, value, starts, read_key, low, high, o)
+
+
+SEGMENTS = (Segment(Merge.LATEST, 3), Segment(Merge.ADD, 1), Segment(Merge.MIN, 1), Segment(Merge.MAX, 1))
+FULL, NOTHING = layout(SEGMENTS), identity(SEGMENTS)
+COMPACT = np.array([[3, 0, 3], [0, 3, 1], [1, 4, 1], [2, 5, 1]])
+
+
+def compact_words(case: Case) -> np.ndarray:
+    """Every third event does not count for LATEST."""
+    value = case.value
+    words = np.stack([case.time, case.tie, value, value, value, value], axis=1)
+    words[case.tie % 3 == 0, :3] = ABSENT
+    return words
+
+
+def obvious(case: Case, words: np.ndarray, o: np.ndarray) -> np.ndarray:
+    out = np.tile(NOTHING, (len(case.low), 1))
+    for j in range(len(case.low)):
+        for i in range(case.low[j], case.high[j]):
+            if case.offset[i] < o[j]:
+                one = NOTHING.copy()
+                tree.expand(one, words, i, FULL, COMPACT)
+                merge(out[j], 0, one, 0, FULL)
+    return out
+
+
+@given(cases())
+def test_sweeps_merge_what_is_in_the_window(case):
+    words = compact_words(case)
+    out = np.tile(NOTHING, (len(case.low), 1))
+    places, before = kernels.present(words, 0)
+    kernels.latest(words, 0, places, before, case.low, case.high, out, 0, 3)
+    kernels.add(words, 3, case.low, case.high, out, 9)
+    kernels.extreme(words, 4, -1, case.low, case.high, out, 10)
+    kernels.extreme(words, 5, 1, case.low, case.high, out, 11)
+    everything = np.full(len(case.low), len(words))
+    np.testing.assert_array_equal(out, obvious(case, words, everything))
+
+
+@given(cases())
+def test_the_tree_merges_what_was_known(case):
+    words = compact_words(case)
+    nodes = tree.build(words, case.offset, NOTHING, FULL, COMPACT)
+    out = np.full((len(case.low), len(NOTHING)), 77)
+    rows = np.arange(0, len(case.low), 2)
+    tree.query(nodes, words, case.offset, NOTHING, FULL, COMPACT, case.low, case.high, case.o, rows, out)
+    np.testing.assert_array_equal(out[::2], obvious(case, words, case.o)[::2])
+    assert (out[1::2] == 77).all()
+
+
+@given(cases())
+def test_running_max_sees_the_key_only(case):
+    found = kernels.running_max(case.offset, case.starts)
+    for i in range(len(case.key)):
+        first = case.starts[case.key[i]]
+        assert found[i + 1] == case.offset[first : i + 1].max()
+
+
+@given(cases())
+def test_entries_are_ordered_only_as_their_events_are(case):
+    words = compact_words(case)
+    assert kernels.ordered(words, 0, case.time, case.tie, case.starts)
+    present = np.flatnonzero(words[:, 0] != ABSENT)
+    if len(present):
+        words[present[-1], 0] += 1
+        assert not kernels.ordered(words, 0, case.time, case.tie, case.starts)
+
+
+@given(st.lists(st.integers(0, 4)))
+def test_by_code_is_a_stable_sort(values):
+    order, starts = kernels.by_code(np.array(values, np.int64), 5)
+    assert order.tolist() == np.argsort(values, kind="stable").tolist()
+    assert starts.tolist() == [sum(v < k for v in values) for k in range(6)]
+
+
+NAMES = st.sampled_from((1, 2, -7, 2**63 - 1, "1", "u", "", "\ud800"))
+
+
+@given(
+    st.lists(st.tuples(NAMES, st.sampled_from((1, 2)), NAMES), max_size=9),
+    st.lists(st.tuples(NAMES, st.sampled_from((1, 3)), NAMES), max_size=9),
+    st.integers(1, 3),
+)
+@settings(max_examples=200)
+def test_codes_are_equal_where_keys_are(asked, held, width):
+    asked, held = [key[:width] for key in asked], [key[:width] for key in held]
+    found = codes(columns(asked, width), columns(held, width))
+    known = dict(zip(asked, found.asked.tolist(), strict=True))
+    assert len(set(known.values())) == len(known)
+    assert all(0 <= code < found.n for code in known.values())
+    assert found.held.tolist() == [known.get(key, -1) for key in held]
+
+
+def columns(keys, width):
+    """int64 where all are integers, objects otherwise, as `column_of` has them."""
+    out = []
+    for i in range(width):
+        values = [key[i] for key in keys]
+        whole = all(type(value) is int for value in values)
+        out.append(np.fromiter(values, np.int64 if whole else object, len(values)))
+    return out
+
+
+@pytest.mark.parametrize("many", [1, 40, 5000])
+def test_edges_gallop_over_many_events(many):
+    time = np.arange(many) * 2
+    bounds = np.sort([-1, 0, 1, many - 1, many, many + 1, 2 * many, 9 * many])
+    got = kernels.edges(time, np.array([0, many]), np.zeros(len(bounds), np.int64), bounds)
+    assert got.tolist() == np.searchsorted(time, bounds).tolist()
