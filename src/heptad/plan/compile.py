@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import CodeType
 
 from heptad.algebra import catalogue
 from heptad.algebra.spec import Params
@@ -171,8 +172,7 @@ def _contextual(name: str, feature: Calendar | Derived | Field | SourceScore) ->
         case Calendar(part):
             return ColumnPlan(name, "contextual", "number", Kind.FLOAT, CalendarColumn(part))
         case Derived():
-            code = feature.function.__code__
-            digest = hashlib.sha256(repr((code.co_code, code.co_consts, code.co_names)).encode()).hexdigest()
+            digest = hashlib.sha256(_spelled(feature.function.__code__).encode()).hexdigest()
             source = DerivedColumn(feature.inputs, feature.function, digest[:16])
             return ColumnPlan(name, "contextual", "number", Kind.FLOAT, source)
         case SourceScore(source_name):
@@ -180,6 +180,24 @@ def _contextual(name: str, feature: Calendar | Derived | Field | SourceScore) ->
         case Field():
             holds = _HOLDS.get(feature.kind, "number")
             return ColumnPlan(name, "contextual", holds, feature.kind, RequestColumn(feature.name))
+
+
+def _spelled(constant: object) -> str:
+    """A function's code, or one of its constants, as text that is alike in every process.
+
+    Names of locals, files and lines leave it alone. What the function refers to (globals, other functions)
+    is not part of it.
+    """
+    match constant:
+        case CodeType():
+            inner = ", ".join(map(_spelled, constant.co_consts))
+            return f"code({constant.co_code!r}, {constant.co_names!r}, {inner})"
+        case frozenset():
+            return f"frozenset({sorted(map(_spelled, constant))})"
+        case tuple():
+            return f"({', '.join(map(_spelled, constant))})"
+        case _:
+            return f"{type(constant).__name__} {constant!r}"
 
 
 def _check_keys(name: str, keys: tuple[str, ...], event: type[Event], reach: set[str]) -> None:

@@ -27,8 +27,7 @@ def explain(plan: Plan) -> str:
 
 def tile_bytes(group: GroupPlan, ring: RingPlan) -> int:
     """Bytes of one tile: its index and the words of its slots."""
-    index = 0 if ring.hop is None else 1
-    return _WORD * (index + sum(group.slots[slot].words for slot in ring.slots))
+    return _WORD * (1 + sum(group.slots[slot].words for slot in ring.slots))
 
 
 def most_tiles(ring: RingPlan) -> int:
@@ -39,8 +38,9 @@ def most_tiles(ring: RingPlan) -> int:
 
 
 def key_bytes(group: GroupPlan) -> int:
-    """The most bytes a key's record can take in its rings, headers apart."""
-    return sum(tile_bytes(group, ring) * most_tiles(ring) for ring in group.rings)
+    """The most bytes a key's record can take: a word of header, a count for each ring, and the rings' tiles."""
+    header = _WORD * (1 + len(group.rings))
+    return header + sum(tile_bytes(group, ring) * most_tiles(ring) for ring in group.rings)
 
 
 def _lines(plan: Plan) -> Iterator[str]:
