@@ -55,7 +55,7 @@ class EventCounts:
 
     def watch(self, step: Step) -> None:
         """Count what enters the state; to be called before the step's commit."""
-        before = self._of.get(_state(step.before), self._newest)
+        before = self._of.setdefault(_state(step.before), self._newest)
         self._publish(step.after, self._plus(before, step.entered))
 
     def at(self, meta: Meta | None) -> Vector:

@@ -1,0 +1,240 @@
+"""A ranking is retrieval, one read, the model and the rerank steps at one moment; or a flagged fallback."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import heptad as hp
+from heptad.errors import DataError, PlanError
+from heptad.models.wrapped import Wrapped
+from heptad.online.reader import Reader
+from heptad.oracle.oracle import Oracle
+from heptad.plan.compile import compile_features
+from heptad.serving.answer import NO_FEATURES, NO_MODEL, UNKNOWN_USER
+from heptad.serving.counts import EventCounts
+from heptad.serving.decision import decode, encode
+from heptad.serving.pipeline import Pipeline
+from heptad.state.open import open_store
+from heptad.state.stores.memory import MemoryStore
+from heptad.streams.appender import Appender
+from heptad.streams.applier import Applier
+from heptad.streams.clock import ReplayClock
+from heptad.streams.log import Log
+from heptad.streams.payload import Codec
+from heptad.streams.replay import Replay
+from heptad.testing.compare import differences
+from heptad.testing.tiny_service import PRODUCTS, START, Sale, past, request, tiny
+
+USER = 3
+
+
+class Live:
+    """A deployment that has seen the past, in memory."""
+
+    def __init__(self, directory, declaration=tiny, store=None):
+        self.declaration, self.plan = declaration, compile_features(declaration.data, hp.label(Sale))
+        self.clock, self.log = ReplayClock(START), Log.open(directory / "log")
+        self.store = store or MemoryStore(self.plan.state_hash)
+        self.counts = EventCounts("Sale", "product")
+        appender = Appender(self.plan, self.log, self.clock)
+        applier = Applier(self.plan, self.log, self.store, appender, watch=self.counts.watch)
+        self.replay = Replay(appender, applier, past(), self.clock)
+        self.reader = Reader(self.plan, self.store, self.clock)
+
+    def pipeline(self, scorer):
+        fitting = None if scorer is None else replace(scorer, plan_hash=self.plan.hash)
+        return Pipeline(self.declaration, self.plan, self.reader, self.counts, fitting)
+
+    def logged(self):
+        return Codec(self.plan).logged(self.log.read_columns(0, self.log.end))
+
+
+@pytest.fixture
+def live(tmp_path):
+    live = Live(tmp_path)
+    live.replay.finish()
+    yield live
+    live.log.close()
+
+
+def rank(pipeline, user=USER, n=None, context=None):
+    return pipeline.rank(pipeline.ask(user, n, context, "r1"))
+
+
+def test_the_answer_is_the_obvious_composition_of_its_parts(live, scorer):
+    outcome = rank(live.pipeline(scorer), context={"device": "web"})
+    had = live.reader.read(request(live.plan, USER, ["p00"]), 1).values["had"][0]
+    counts = live.counts.at(None)
+    places = scorer.retriever.index.places(live.counts.index.ids)
+    aligned = np.zeros(len(scorer.retriever.index))
+    aligned[places] = counts
+    found = scorer.retriever.retrieve([had], [had], aligned)
+    asked = request(live.plan, USER, found.items.tolist())
+    asked["device"] = asked["device"]._replace(
+        values=np.full(len(found.items), "web", object), valid=np.ones(len(found.items), bool)
+    )
+    for name, scores in found.columns().items():
+        asked[name] = asked["amount"]._replace(values=scores, valid=np.ones(len(scores), bool))
+    columns = live.reader.read(asked, len(found.items)).values
+    p = scorer.probability(scorer.encode(columns))
+    best, taken = [], {}
+    for place in np.argsort(-p, kind="stable").tolist():
+        maker = columns["maker"][place]
+        taken[maker] = taken.get(maker, 0) + 1
+        if taken[maker] <= 2 and len(best) < 4:
+            best.append(place)
+    assert outcome.error is None
+    assert outcome.answer.items == found.items[best].tolist()
+    assert outcome.answer.p == outcome.answer.scores == p[best].tolist()
+    assert not set(outcome.answer.items) & set(had)
+    assert outcome.answer.flags == {}
+    assert (outcome.answer.model_version, outcome.answer.plan_hash) == ("tiny", tiny.plan.hash)
+    assert set(outcome.answer.took_us) == {"history", "candidates", "features", "model", "rerank"}
+
+
+def test_every_logged_value_is_what_the_oracle_says_at_its_t_and_o(live, scorer):
+    pipeline = live.pipeline(scorer)
+    decisions = []
+    for t in range(START, START + 4 * 3_600_000_000, 1_777_000_000):  # in between, events come in
+        live.replay.advance_to(t)
+        decisions.append(decode(encode(rank(pipeline, context={"device": "web"}).decision)))
+    oracle = Oracle(live.plan, live.logged())
+    compared = 0
+    for decision in decisions:
+        for place, product in enumerate(decision.items if decision.columns else ()):
+            asked = {"user": USER, "product": product, "device": "web"}
+            asked |= {f"score:{name}": scores[place] for name, scores in decision.sources.items()}
+            expected = oracle.read(asked, decision.t, decision.offsets[0])
+            assert list(expected.pop("had")) == decision.history
+            assert differences(expected, {n: c[place] for n, c in decision.features.items()}) == []
+            events = zip(live.logged(), oracle.verdicts, strict=True)
+            counted = sum(
+                r.stream == "Sale" and v == "accepted" and r.row["product"] == product
+                and r.row["ts"] < decision.t and r.offset < decision.offsets[0]
+                for r, v in events
+            )  # fmt: skip
+            assert decision.sources["popular"][place] == counted
+            compared += 1
+    assert compared > 20
+
+
+def test_an_unknown_user_gets_popular_items_flagged(live, scorer):
+    outcome = rank(live.pipeline(scorer), user="nobody", n=5)
+    counts = dict(zip(live.counts.index.ids.tolist(), live.counts.at(None).tolist(), strict=True))
+    expected = sorted(PRODUCTS, key=lambda product: (-counts.get(product, 0), product))[:5]
+    assert outcome.answer.flags == {"fallback": UNKNOWN_USER}
+    assert outcome.answer.items == expected
+    assert outcome.answer.scores == [counts[product] for product in expected]
+    assert np.isnan(outcome.answer.p).all()
+    assert outcome.answer.t == live.clock.now()
+    assert outcome.decision.columns == []
+
+
+def test_before_any_event_the_fallback_proposes_the_trained_items(tmp_path, scorer):
+    live = Live(tmp_path)
+    answer = rank(live.pipeline(scorer)).answer
+    live.log.close()
+    assert answer.items == list(PRODUCTS[:4])
+    assert answer.scores == [0.0] * 4
+
+
+def test_without_a_model_the_fallback_leaves_out_what_the_user_has(live):
+    outcome = rank(live.pipeline(None), n=8)
+    assert outcome.answer.flags == {"fallback": NO_MODEL}
+    assert outcome.answer.model_version == "none"
+    assert outcome.decision.history
+    assert not set(outcome.answer.items) & set(outcome.decision.history)
+
+
+class Overconfident:
+    """An estimator whose probabilities are none."""
+
+    def fit(self, x, y):
+        return self
+
+    def predict_proba(self, x):
+        return np.full(len(x), 2.0)
+
+
+def test_a_failing_model_is_flagged_and_reported(live, scorer):
+    broken = Wrapped(Overconfident()).fit(np.zeros((2, 1)), np.array([0.0, 1.0]))
+    outcome = rank(live.pipeline(replace(scorer, classifier=broken)))
+    assert outcome.answer.flags == {"fallback": NO_MODEL}
+    assert len(outcome.answer.items) == 4
+    assert "probabilities" in str(outcome.error)
+
+
+def test_a_dead_store_is_flagged_and_reported(tmp_path, scorer):
+    store = open_store(f"embedded:{tmp_path / 'state'}", tiny.plan.state_hash)
+    live = Live(tmp_path, store=store)
+    live.replay.finish()
+    pipeline = live.pipeline(scorer)
+    store.close()
+    outcome = rank(pipeline)
+    live.log.close()
+    assert outcome.answer.flags == {"fallback": NO_FEATURES}
+    assert outcome.answer.t is None
+    assert len(outcome.answer.items) == 4  # from memory, the newest counts
+    assert outcome.answer.scores[0] > 0
+    assert outcome.error is not None
+
+
+def test_a_scorer_of_another_plan_is_refused(live, scorer):
+    with pytest.raises(PlanError, match="tiny"):
+        Pipeline(tiny, live.plan, live.reader, live.counts, replace(scorer, plan_hash="other"))
+
+
+def test_the_score_may_weigh_the_probability_by_a_column(tmp_path, scorer):
+    data = replace(tiny.data, contextual=dict(tiny.data.contextual) | {"amount": Sale.amount})
+    framing = replace(tiny.framing, score=hp.p * Sale.amount)
+    live = Live(tmp_path, replace(tiny, data=data, framing=framing))
+    live.replay.finish()
+    pipeline = live.pipeline(scorer)
+    weighed, unweighed = (rank(pipeline, context=given).answer for given in ({"amount": 2.5}, {}))
+    live.log.close()
+    assert weighed.scores == [2.5 * p for p in weighed.p]
+    assert unweighed.scores == [0.0] * 4  # no value, no worth
+
+
+def test_a_key_that_only_the_client_knows_is_asked_for(tmp_path, scorer):
+    data = replace(
+        tiny.data, dynamic=dict(tiny.data.dynamic) | {"device_sales": Sale.per("device").count("all")}
+    )
+    live = Live(tmp_path, replace(tiny, data=data))
+    live.replay.finish()
+    kinds = {("device_sales" if n == "user_sales_1d" else n): k for n, k in scorer.encoder.kinds.items()}
+    named = replace(scorer, encoder=replace(scorer.encoder, kinds=kinds))
+    pipeline = live.pipeline(named)
+    pipeline.warm()
+    with pytest.raises(DataError, match="device"):
+        pipeline.ask(USER, None, {}, "r1")
+    live.log.close()
+
+
+@pytest.mark.parametrize(
+    ("user", "n", "context", "named"),
+    [
+        (None, None, None, "user"),
+        (1.5, None, None, "user"),
+        (2**63, None, None, "user"),
+        (1, 0, None, "n: "),
+        (1, 13, None, "1 to 12"),
+        (1, 4, {"colour": "red"}, "context.colour"),
+        (1, 4, {"device": 7}, "context.device"),
+        (1, 4, {"product": "p01"}, "context.product"),
+    ],
+)
+def test_a_request_a_client_must_mend(live, user, n, context, named):
+    with pytest.raises(DataError, match=named):
+        live.pipeline(None).ask(user, n, context, "r1")
+
+
+def test_warm_leaves_no_trace(live, scorer):
+    pipeline = live.pipeline(scorer)
+    before = rank(pipeline).answer
+    pipeline.warm()
+    after = rank(pipeline).answer
+    assert (before.items, before.scores) == (after.items, after.scores)
