@@ -195,6 +195,7 @@ def machine() -> dict[str, Any]:
     )
     return {
         "cpus": os.cpu_count(),
+        "load": [round(load, 2) for load in os.getloadavg()],
         "machine": platform.machine(),
         "system": platform.platform(),
         "python": platform.python_version(),
