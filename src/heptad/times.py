@@ -22,8 +22,8 @@ _UNITS: Final = {"us": US, "ms": MILLISECOND, "s": SECOND, "m": MINUTE, "h": HOU
 _DURATION = re.compile(r"(\d+)(us|ms|s|m|h|d|w)")
 
 
-def duration(text: str | int | timedelta, *, thing: str = "duration") -> int:
-    """Microseconds of ``'30m'``, ``'1h'``, ``'7d'``, ``'20ms'``, an int of microseconds, or a timedelta.
+def duration(text: str | timedelta, *, thing: str = "duration") -> int:
+    """Microseconds of ``'30m'``, ``'1h'``, ``'7d'``, ``'20ms'``, or a timedelta; a bare number could be any unit.
 
     >>> duration("1h")
     3600000000
@@ -32,8 +32,6 @@ def duration(text: str | int | timedelta, *, thing: str = "duration") -> int:
     """
     if isinstance(text, timedelta):
         return text // timedelta(microseconds=1)
-    if isinstance(text, int) and not isinstance(text, bool):
-        return text
     match = _DURATION.fullmatch(text.strip()) if isinstance(text, str) else None
     if match is None:
         raise DeclarationError(

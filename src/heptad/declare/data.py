@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from heptad.declare.features import Calendar, Derived, Feature, Rate, Windowed, columns_of
+from heptad.declare.features import Calendar, Derived, Feature, Per, Rate, Windowed, columns_of
 from heptad.declare.schema import Field, Table
+from heptad.declare.wording import shown
 from heptad.errors import DeclarationError
 
 
@@ -46,6 +48,11 @@ class Data:
             "contextual": "hp.hour(), an event's column, a source score or an @hp.feature",
         }
         for group, types in allowed.items():
+            if not isinstance(getattr(self, group), Mapping):
+                raise DeclarationError(
+                    f"Data.{group}", "a dict of features by name", shown(getattr(self, group)),
+                    f"write {group}=dict(name=feature)",
+                )  # fmt: skip
             for name, feature in getattr(self, group).items():
                 thing = f"Data.{group}[{name!r}]"
                 if not isinstance(name, str) or not name.isidentifier():
@@ -54,8 +61,7 @@ class Data:
                     )
                 if not isinstance(feature, types):
                     raise DeclarationError(
-                        thing, hints[group], f"{type(feature).__name__} {feature}",
-                        "move it to the group that fits, or write the feature so",
+                        thing, hints[group], shown(feature), _mending(feature),
                     )  # fmt: skip
         seen: dict[str, str] = {}
         for group, column in self.columns():
@@ -80,6 +86,15 @@ class Data:
         """The tables static features read, each once."""
         owners = [f.owner for f in self.static.values() if issubclass(f.owner, Table)]
         return tuple(dict.fromkeys(owners))
+
+
+def _mending(feature: object) -> str:
+    """What most likely was meant where a value is no feature of its group."""
+    if isinstance(feature, Per):
+        return "say what is aggregated: .count('1h'), .mean('column', '7d'), .last('column', n=10)"
+    if inspect.isfunction(feature):
+        return f"write @hp.feature above def {feature.__name__}"
+    return "move it to the group that fits, or write the feature so"
 
 
 __all__ = ["Data", "Feature", "SourceScore", "source_score"]

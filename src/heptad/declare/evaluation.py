@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from heptad.declare.wording import is_number, is_whole, listed, shown
 from heptad.errors import DeclarationError
 from heptad.times import duration
 
@@ -51,24 +52,33 @@ class Metric:
 
     name: str
     higher_is_better: bool
+    greatest: float = 1.0  #: what it can be at most
 
     def _gate(self, op: Op, against: object) -> Gate:
-        if isinstance(against, Against):
-            if self.higher_is_better != (op[0] == ">"):
-                raise DeclarationError(
-                    f"gate {self.name} {op} {against.model}",
-                    f"'{'>' if self.higher_is_better else '<'}', since {'more' if self.higher_is_better else 'less'}"
-                    f" {self.name} is better",
-                    f"'{op}'",
-                    "turn the comparison around",
-                )
-            return Gate(self.name, op, against.model)
-        if not isinstance(against, (int, float)) or isinstance(against, bool) or against != against:
+        right = ">" if self.higher_is_better else "<"
+        if op[0] != right:
             raise DeclarationError(
-                f"gate {self.name}", "a number, hp.champion or hp.baseline('name')", repr(against),
-                f"write hp.{self.name.split('@')[0]} {op} 0.1",
+                f"gate {self.name} {op} {against.model if isinstance(against, Against) else shown(against)}",
+                f"{right!r}, since {'more' if self.higher_is_better else 'less'} {self.name} is better",
+                repr(op), "turn the comparison around",
+            )  # fmt: skip
+        if isinstance(against, Against):
+            return Gate(self.name, op, against.model)
+        if not isinstance(against, (int, float)) or not is_number(against):
+            raise DeclarationError(
+                f"gate {self.name}", "a number, hp.champion or hp.baseline('name')", shown(against),
+                f"write {self} {right} hp.champion",
+            )  # fmt: skip
+        if not 0.0 <= against <= self.greatest:
+            raise DeclarationError(
+                f"gate {self.name} {op} {against}", f"a bound that {self.name} can reach, 0 to {self.greatest:g}",
+                shown(against), f"write for example {self} {right} 0.1",
             )  # fmt: skip
         return Gate(self.name, op, float(against))
+
+    def __str__(self) -> str:
+        name, _, depth = self.name.partition("@")
+        return f"hp.{name}({depth})" if depth else f"hp.{name}"
 
     def __lt__(self, against: object) -> Gate:
         return self._gate("<", against)
@@ -83,25 +93,34 @@ class Metric:
         return self._gate(">=", against)
 
 
-def ndcg(k: int) -> Metric:
-    """Normalised discounted cumulative gain of the first k items."""
-    return Metric(f"ndcg@{_depth(k)}", True)
+@dataclass(frozen=True, eq=False)
+class AtDepth:
+    """A metric of the first k items of a list; ``hp.ndcg(10)`` is the metric itself."""
+
+    name: str
+
+    def __call__(self, k: int) -> Metric:
+        """The metric at depth ``k``, a whole number from 1."""
+        if not is_whole(k) or k < 1:
+            raise DeclarationError(
+                f"hp.{self.name}", "a depth, a whole number from 1", shown(k), f"write hp.{self.name}(10)"
+            )
+        return Metric(f"{self.name}@{k}", True)
+
+    def _needs_depth(self, against: object) -> Gate:
+        raise DeclarationError(
+            f"gate hp.{self.name}", f"a depth: hp.{self.name}(10)", f"hp.{self.name} itself",
+            f"write hp.{self.name}(10) > hp.champion",
+        )  # fmt: skip
+
+    __lt__ = __le__ = __gt__ = __ge__ = _needs_depth
 
 
-def recall(k: int) -> Metric:
-    """Share of the relevant items among the first k."""
-    return Metric(f"recall@{_depth(k)}", True)
-
-
-def _depth(k: int) -> int:
-    if not isinstance(k, int) or k < 1:
-        raise DeclarationError("metric depth", "a whole number from 1", repr(k), "write hp.ndcg(10)")
-    return k
-
-
+ndcg = AtDepth("ndcg")  #: normalised discounted cumulative gain
+recall = AtDepth("recall")  #: share of the relevant items that is among the first k
 auc = Metric("auc", True)
-logloss = Metric("logloss", False)
-ne = Metric("ne", False)  #: normalised entropy, He et al. 2014
+logloss = Metric("logloss", False, float("inf"))
+ne = Metric("ne", False, float("inf"))  #: normalised entropy, He et al. 2014
 ece = Metric("ece", False)  #: expected calibration error
 
 
@@ -115,10 +134,11 @@ class TimeSplit:
         if isinstance(self.test, str):
             if duration(self.test, thing="TimeSplit.test") <= 0:
                 raise DeclarationError("TimeSplit.test", "a positive duration", self.test, "write test='2d'")
-        elif not 0.0 < self.test < 1.0:
+        elif not is_number(self.test) or not 0.0 < self.test < 1.0:
             raise DeclarationError(
-                "TimeSplit.test", "a share between 0 and 1", repr(self.test), "write test=0.2"
-            )
+                "TimeSplit.test", "a share between 0 and 1, or a duration", shown(self.test),
+                "write test=0.2 or test='2d'",
+            )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -131,14 +151,12 @@ class Evaluation:
     def __post_init__(self) -> None:
         if not isinstance(self.split, TimeSplit):
             raise DeclarationError(
-                "Evaluation.split", "hp.TimeSplit", repr(self.split), "write hp.TimeSplit(test='2d')"
+                "Evaluation.split", "hp.TimeSplit", shown(self.split), "write hp.TimeSplit(test='2d')"
             )
-        for check in self.gate:
-            if not isinstance(check, Gate):
+        for check in self.gate if listed(self.gate) else (self.gate,):
+            if not listed(self.gate) or not isinstance(check, Gate):
                 raise DeclarationError(
-                    "Evaluation.gate",
-                    "comparisons of metrics",
-                    repr(check),
-                    "write gate=[hp.ne < hp.champion]",
-                )
+                    "Evaluation.gate", "a list of comparisons of metrics",
+                    str(check) if isinstance(check, Gate) else shown(check), "write gate=[hp.ne < hp.champion]",
+                )  # fmt: skip
         object.__setattr__(self, "gate", tuple(self.gate))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from heptad.algebra import catalogue
@@ -12,6 +12,7 @@ from heptad.algebra.spec import Params
 from heptad.algebra.window import Window
 from heptad.declare.schema import Condition, Event, Field
 from heptad.declare.types import Kind, Role
+from heptad.declare.wording import is_number, is_whole, shown
 from heptad.errors import DeclarationError
 
 
@@ -75,7 +76,13 @@ class Per:
         where: Condition | None = None,
     ) -> None:
         self._event, self._keys, self._where = event, keys, where
-        thing = f"{event.__name__}.per({', '.join(map(repr, keys))})"
+        thing = f"{event.__name__}.per({', '.join(map(shown, keys))})"
+        for key in keys:
+            if not isinstance(key, str):
+                raise DeclarationError(
+                    thing, "names of columns as text", shown(key),
+                    f"write .per({key.name!r})" if isinstance(key, Field) else "write for example .per('user')",
+                )  # fmt: skip
         if not keys:
             raise DeclarationError(thing, "at least one column", "none", "name one: .per('user')")
         if len(set(keys)) != len(keys):
@@ -99,13 +106,23 @@ class Per:
         if sum(event.fields[key].kind is Kind.TEXTS for key in keys) > 1:
             raise DeclarationError(thing, "at most one list column", "two", "keep one list column per group")
 
+    def __repr__(self) -> str:
+        return f"{self._event.__name__}.per({', '.join(map(repr, self._keys))}), which aggregates nothing yet"
+
     def where(self, condition: Any) -> Per:
         """Only the events for which ``condition`` is true: ``Rating.per("user").where(Rating.stars >= 4)``."""
+        if self._where is not None:
+            raise DeclarationError(
+                f"where of {self._event.__name__}", "one condition", f"{self._where} and {shown(condition)}",
+                "keep one; make a column of the other in the data",
+            )  # fmt: skip
         if not isinstance(condition, Condition) or condition.field.owner is not self._event:
             raise DeclarationError(
                 f"where of {self._event.__name__}",
                 f"a comparison of a column of {self._event.__name__}",
-                repr(condition),
+                f"{condition.field.owner.__name__}.{condition}"
+                if isinstance(condition, Condition)
+                else shown(condition),
                 f"write for example {self._event.__name__}.column >= 4",
             )
         return Per(self._event, self._keys, condition)
@@ -126,18 +143,44 @@ class Per:
             raise DeclarationError(thing, "a column to aggregate", "none", f"write .{name}('column', '1d')")
         if column is not None:
             self._check_column(thing, column, spec.takes)
-        if params.get("n", 1) < 1 or params.get("n", 1) > 10_000:
-            raise DeclarationError(thing, "n from 1 to 10000", str(params["n"]), "ask for fewer values")
-        if not 0 <= params.get("decimals", 0) <= 15:
+        unknown = sorted(set(params) - {f.name for f in fields(Params)})
+        if unknown:
             raise DeclarationError(
-                thing, "decimals from 0 to 15", str(params["decimals"]), "keep the default of 6"
+                thing, "n=, decimals=, delay= or hop=", f"{unknown[0]}=", f"remove {unknown[0]}="
             )
+        if not is_whole(params.get("n", 1)) or not 1 <= params.get("n", 1) <= 10_000:
+            raise DeclarationError(
+                thing, "n, a whole number from 1 to 10000", shown(params["n"]), "write for example n=50"
+            )
+        if not is_whole(params.get("decimals", 0)) or not 0 <= params.get("decimals", 0) <= 15:
+            raise DeclarationError(
+                thing,
+                "decimals, a whole number from 0 to 15",
+                shown(params["decimals"]),
+                "keep the default of 6",
+            )
+        for width in over:
+            if not isinstance(width, str):
+                raise DeclarationError(
+                    thing,
+                    "windows as text, one argument each",
+                    shown(width),
+                    "write for example '1h', '7d' or 'all'",
+                )
         windows = tuple(Window.of(width, delay, hop) for width in (over or ("all",)))
         if len(set(windows)) != len(windows):
             raise DeclarationError(thing, "distinct windows", ", ".join(over), "name each window once")
         return Windowed(self._event, self._keys, name, column, windows, Params(**params), self._where)
 
     def _check_column(self, thing: str, column: str, takes: str) -> None:
+        if not isinstance(column, str):
+            said = repr(column.name) if isinstance(column, Field) else "'column'"
+            raise DeclarationError(
+                thing,
+                "the name of a column as text",
+                shown(column),
+                f"write .{thing.rsplit('.', 1)[1]}({said})",
+            )
         column_field = self._event.fields.get(column)
         if column_field is None:
             raise DeclarationError(
@@ -216,11 +259,17 @@ def rate(
     A stream with a condition is written ``Rating.per("film").where(Rating.stars >= 4)``.
     """
     keys = (per,) if isinstance(per, str) else tuple(per)
-    if not 0.0 <= prior <= 1.0 or not strength > 0.0:
+    for side in (numerator, denominator):
+        if not isinstance(side, Per) and not (isinstance(side, type) and issubclass(side, Event)):
+            raise DeclarationError(
+                "rate", "two event classes, or such grouped by .per(...)", shown(side),
+                "write for example hp.rate(Click, Impression, per='ad')",
+            )  # fmt: skip
+    if not is_number(prior) or not is_number(strength) or not 0.0 <= prior <= 1.0 or not strength > 0.0:
         raise DeclarationError(
             "rate",
             "a prior from 0 to 1 and a strength above 0",
-            f"prior={prior}, strength={strength}",
+            f"prior={prior!r}, strength={strength!r}",
             "use the overall rate as prior and the number of events it is worth as strength",
         )
     windows = (over,) if isinstance(over, str) else tuple(over)
@@ -233,8 +282,8 @@ def rate(
     if above.keys != keys or below.keys != keys:
         raise DeclarationError(
             "rate",
-            f"both streams per {keys}",
-            f"{above.keys} and {below.keys}",
+            f"both streams per {', '.join(keys)}",
+            f"{', '.join(above.keys)} and {', '.join(below.keys)}",
             "group both sides by the same keys",
         )
     return Rate(above, below, prior, strength)
@@ -256,6 +305,8 @@ def feature(function: Callable[..., Any]) -> Derived:
     It gets float64 arrays (n,) (NaN for null), object arrays for text and lists, and returns n numbers.
     The same function runs offline and online, so it must treat each row alone.
     """
+    if not inspect.isroutine(function):
+        raise DeclarationError("feature", "a function", shown(function), "write @hp.feature above a def")
     names = tuple(inspect.signature(function).parameters)
     kinds = {p.kind for p in inspect.signature(function).parameters.values()}
     if not names or not kinds <= {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}:

@@ -7,7 +7,8 @@ from typing import Any
 
 from heptad.declare.labels import FollowedBy, Label, Outcome
 from heptad.declare.schema import Field
-from heptad.declare.types import Kind
+from heptad.declare.types import Kind, Role
+from heptad.declare.wording import shown
 from heptad.errors import DeclarationError
 
 
@@ -19,7 +20,7 @@ class LogLoss:
 
     def __post_init__(self) -> None:
         if not isinstance(self.label, (FollowedBy, Outcome)):
-            raise DeclarationError("LogLoss", "a label", repr(self.label), "write hp.LogLoss(hp.label(...))")
+            raise DeclarationError("LogLoss", "a label", shown(self.label), "write hp.LogLoss(hp.label(...))")
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,15 @@ class Score:
     def __mul__(self, weight: Any) -> Score:
         if not isinstance(weight, Field) or not weight.kind.numeric or self.weight is not None:
             raise DeclarationError(
-                "score", "hp.p times one numeric column", f"{self} * {weight}", "write hp.p * Impression.bid"
-            )
+                "score", "hp.p times one numeric column", f"{self} * {shown(weight)}",
+                "write hp.p * Impression.bid",
+            )  # fmt: skip
         return Score(weight)
+
+    __rmul__ = __mul__
+
+    def __str__(self) -> str:
+        return "hp.p" if self.weight is None else f"hp.p * {self.weight}"
 
 
 #: The model's probability; ``score=hp.p * Impression.bid`` ranks by expected value.
@@ -52,15 +59,21 @@ class Ranking:
     def __post_init__(self) -> None:
         if not isinstance(self.objective, LogLoss):
             raise DeclarationError(
-                "Ranking.objective", "a loss", repr(self.objective), "write objective=hp.LogLoss(label)"
+                "Ranking.objective", "a loss", shown(self.objective), "write objective=hp.LogLoss(label)"
             )
+        if not isinstance(self.score, Score):
+            raise DeclarationError(
+                "Ranking.score", "hp.p, or hp.p times a numeric column", shown(self.score),
+                "write score=hp.p * Impression.bid",
+            )  # fmt: skip
         event = self.objective.label.event
         for name in ("item", "user"):
             field = getattr(self, name)
-            if not isinstance(field, Field) or field.kind is not Kind.ID or field.owner is not event:
+            ids = [str(f) for f in event.fields.values() if f.kind is Kind.ID and f.role is Role.VALUE]
+            if not isinstance(field, Field) or str(field) not in ids or field.owner is not event:
                 raise DeclarationError(
-                    f"Ranking.{name}", f"an hp.Id column of {event.__name__}, the label's event", str(field),
-                    f"name the column: {event.__name__}.{name}",
+                    f"Ranking.{name}", f"an hp.Id column of {event.__name__}, the label's event", shown(field),
+                    f"write {name}={' or '.join(ids)}" if ids else f"annotate a column of {event.__name__} with hp.Id",
                 )  # fmt: skip
         if self.item is self.user:
             raise DeclarationError("Ranking", "different item and user", str(self.item), "name two columns")

@@ -7,6 +7,7 @@ from typing import Any
 
 from heptad.declare.schema import Condition, Event, Field
 from heptad.declare.types import Role
+from heptad.declare.wording import shown
 from heptad.errors import DeclarationError
 from heptad.times import duration
 
@@ -41,6 +42,10 @@ class Outcome:
 Label = FollowedBy | Outcome
 
 
+def _condition_text(where: object) -> str:
+    return f"{where.field.owner.__name__}.{where}" if isinstance(where, Condition) else shown(where)
+
+
 def label(
     event: type[Event],
     *,
@@ -53,6 +58,16 @@ def label(
     ``label(Impression, followed_by=Click, within="30m")`` joins by Click's ``hp.Ref[Impression]``.
     ``label(Rating, where=Rating.stars >= 4)`` reads it off the event.
     """
+    for role, cls in (("event", event), ("followed_by", followed_by)):
+        if not (isinstance(cls, type) and issubclass(cls, Event)) and not (
+            role == "followed_by" and cls is None
+        ):
+            raise DeclarationError(
+                "label",
+                f"an event class as {role}",
+                shown(cls),
+                "write hp.label(Impression, followed_by=Click)",
+            )
     thing = f"label({event.__name__})"
     if followed_by is None:
         if within is not None:
@@ -61,8 +76,9 @@ def label(
             )
         if where is not None and (not isinstance(where, Condition) or where.field.owner is not event):
             raise DeclarationError(
-                thing, f"a condition on {event.__name__}", str(where), f"compare a column of {event.__name__}"
-            )
+                thing, f"a condition on {event.__name__}", _condition_text(where),
+                f"compare a column of {event.__name__}, such as {event.__name__}.column >= 4",
+            )  # fmt: skip
         return Outcome(event, where)
     if where is not None:
         raise DeclarationError(thing, "followed_by= or where=, not both", "both", "keep one of them")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from heptad.declare.wording import is_number, is_whole, shown
 from heptad.errors import DeclarationError
 
 
@@ -19,10 +20,12 @@ class GBDT:
 
     def __post_init__(self) -> None:
         for name in ("trees", "leaves", "learning_rate", "min_rows_per_leaf"):
-            if not getattr(self, name) > 0:
+            value, default = getattr(self, name), getattr(type(self), name)
+            if not (is_number(value) if name == "learning_rate" else is_whole(value)) or not value > 0:
                 raise DeclarationError(
-                    f"GBDT.{name}", "a positive number", repr(getattr(self, name)), f"set {name}"
-                )
+                    f"GBDT.{name}", "a positive number" if name == "learning_rate" else "a whole number from 1",
+                    shown(value), f"write for example {name}={default}",
+                )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,8 @@ class Logistic:
     c: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.c > 0:
-            raise DeclarationError("Logistic.c", "a positive inverse penalty", repr(self.c), "use c=1.0")
+        if not is_number(self.c) or not self.c > 0:
+            raise DeclarationError("Logistic.c", "a positive inverse penalty", shown(self.c), "use c=1.0")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +46,11 @@ class Model:
     estimator: Any
 
     def __post_init__(self) -> None:
+        if isinstance(self.estimator, type):
+            raise DeclarationError(
+                "Model", "an object with fit(x, y) and predict_proba(x)", shown(self.estimator),
+                f"write hp.Model({self.estimator.__name__}())",
+            )  # fmt: skip
         for method in ("fit", "predict_proba"):
             if not callable(getattr(self.estimator, method, None)):
                 raise DeclarationError(

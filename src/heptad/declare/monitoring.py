@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from heptad.declare.wording import is_number, listed, shown
 from heptad.errors import DeclarationError
 from heptad.times import duration
 
@@ -17,7 +18,7 @@ class Daily:
 
     def __post_init__(self) -> None:
         if not isinstance(self.at, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", self.at):
-            raise DeclarationError("Daily", "a time of day HH:MM", repr(self.at), "write hp.Daily('03:00')")
+            raise DeclarationError("Daily", "a time of day HH:MM", shown(self.at), "write hp.Daily('03:00')")
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,23 @@ class OnDrift:
     window: str = "7d"
 
     def __post_init__(self) -> None:
-        if not self.psi > 0 or not 0 < self.alpha < 1:
+        if not listed(self.columns):
             raise DeclarationError(
-                "OnDrift", "psi above 0 and alpha between 0 and 1", f"psi={self.psi}, alpha={self.alpha}",
+                "OnDrift.columns",
+                "a list of column names",
+                shown(self.columns),
+                "write columns=['user_count_1d']",
+            )
+        numbers = is_number(self.psi) and is_number(self.alpha)
+        if not numbers or not self.psi > 0 or not 0 < self.alpha < 1:
+            raise DeclarationError(
+                "OnDrift", "psi above 0 and alpha between 0 and 1", f"psi={self.psi!r}, alpha={self.alpha!r}",
                 "use the defaults, psi=0.2 and alpha=0.001",
             )  # fmt: skip
-        duration(self.window, thing="OnDrift.window")
+        if duration(self.window, thing="OnDrift.window") <= 0:
+            raise DeclarationError(
+                "OnDrift.window", "a positive duration", shown(self.window), "write window='7d'"
+            )
         object.__setattr__(self, "columns", tuple(self.columns))
 
 
@@ -56,13 +68,15 @@ class Monitoring:
     canary: float = 0.05
 
     def __post_init__(self) -> None:
-        for trigger in self.retrain:
+        triggers = self.retrain if listed(self.retrain) else (None,)
+        for trigger in triggers:
             if not isinstance(trigger, (Daily, OnDrift)):
                 raise DeclarationError(
-                    "Monitoring.retrain", "hp.Daily or hp.OnDrift", repr(trigger), "write [hp.Daily('03:00')]"
-                )
-        if not 0.0 < self.canary <= 1.0:
+                    "Monitoring.retrain", "a list of hp.Daily or hp.OnDrift",
+                    shown(self.retrain if trigger is None else trigger), "write retrain=[hp.Daily('03:00')]",
+                )  # fmt: skip
+        if not is_number(self.canary) or not 0.0 < self.canary <= 1.0:
             raise DeclarationError(
-                "Monitoring.canary", "a share above 0, at most 1", repr(self.canary), "use canary=0.05"
+                "Monitoring.canary", "a share above 0, at most 1", shown(self.canary), "use canary=0.05"
             )
         object.__setattr__(self, "retrain", tuple(self.retrain))

@@ -7,6 +7,7 @@ from typing import Any
 
 from heptad.declare.labels import FollowedBy, Label, Outcome
 from heptad.declare.schema import Field
+from heptad.declare.wording import is_number, is_whole, shown
 from heptad.errors import DeclarationError
 from heptad.times import duration
 
@@ -23,9 +24,14 @@ def sum(column: Any, *, where: Label) -> Total:
     """The total of a numeric column over shown items whose label is true."""
     if not isinstance(column, Field) or not column.kind.numeric:
         raise DeclarationError(
-            "KPI sum", "a numeric column", str(column), "write hp.sum(Impression.bid, where=...)"
+            "KPI sum", "a numeric column", shown(column), "write hp.sum(Impression.bid, where=...)"
         )
-    return Total(column, _label(where))
+    if column.owner is not _label(where).event:
+        raise DeclarationError(
+            "KPI sum", f"a column of {where.event.__name__}, the label's event", shown(column),
+            f"sum what {where.event.__name__} says of the item shown",
+        )  # fmt: skip
+    return Total(column, where)
 
 
 def count(*, where: Label) -> Total:
@@ -35,7 +41,7 @@ def count(*, where: Label) -> Total:
 
 def _label(where: object) -> Label:
     if not isinstance(where, (FollowedBy, Outcome)):
-        raise DeclarationError("KPI", "where= a label", repr(where), "write where=hp.label(...)")
+        raise DeclarationError("KPI", "where= a label", shown(where), "write where=hp.label(...)")
     return where
 
 
@@ -49,7 +55,7 @@ class KPI:
     def __post_init__(self) -> None:
         if not isinstance(self.total, Total):
             raise DeclarationError(
-                f"KPI {self.name!r}", "hp.count(where=label) or hp.sum(column, where=label)", repr(self.total),
+                f"KPI {self.name!r}", "hp.count(where=label) or hp.sum(column, where=label)", shown(self.total),
                 "say what is added up, and for which outcome",
             )  # fmt: skip
 
@@ -79,14 +85,15 @@ class Requirements:
                 )
         for name in ("candidates", "qps", "shown"):
             value = getattr(self, name)
-            if not isinstance(value, (int, float)) or not value > 0:
+            if not (is_number(value) if name == "qps" else is_whole(value)) or not value > 0:
                 raise DeclarationError(
-                    f"Requirements.{name}", "a positive number", repr(value), f"set {name}"
-                )
+                    f"Requirements.{name}", "a positive number" if name == "qps" else "a whole number from 1",
+                    shown(value), f"write for example {name}=20",
+                )  # fmt: skip
         if not isinstance(self.kpi, KPI):
             raise DeclarationError(
                 "Requirements.kpi",
                 "an hp.KPI",
-                repr(self.kpi),
+                shown(self.kpi),
                 "write kpi=hp.KPI('name', hp.count(where=...))",
             )

@@ -2,49 +2,22 @@
 
 from __future__ import annotations
 
-import math
+import difflib
 import typing
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Mapping
+from datetime import timedelta
+from types import FunctionType, MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, get_args, get_origin
 
+from heptad.declare.field import Condition, Field, Lookup
 from heptad.declare.types import SCALARS, Kind, Ref, Role
+from heptad.declare.values import coerce
+from heptad.declare.wording import shown
 from heptad.errors import DataError, DeclarationError
-from heptad.times import duration, instant
+from heptad.times import duration
 
 if TYPE_CHECKING:
     from heptad.declare.features import Per
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A comparison of a column with a constant; features count only the events for which it is true.
-
-    An event whose column is null never passes.
-    """
-
-    field: Field
-    op: str
-    bound: float | str | bool
-
-    def __str__(self) -> str:
-        return f"{self.field.name} {self.op} {self.bound!r}"
-
-    def __bool__(self) -> bool:
-        raise DeclarationError(
-            f"condition {self}", "a place that takes a condition, such as where=",
-            "a truth value asked of it",
-            "pass the comparison itself; write one comparison, not a chain",
-        )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Lookup:
-    """A table's column joined to an event at append and frozen into the log (DESIGN §3.13)."""
-
-    field: Field
-    on: str | None
 
 
 def lookup(field: object, on: str | None = None) -> Any:
@@ -54,57 +27,14 @@ def lookup(field: object, on: str | None = None) -> Any:
     """
     if not isinstance(field, Field) or not issubclass(field.owner, Table):
         raise DeclarationError(
-            "lookup", "a column of a table class", repr(field), "write hp.lookup(Film.genres)"
+            "lookup", "a column of a table class", shown(field), "write hp.lookup(Film.genres)"
         )
+    if field.kind in (Kind.ID, Kind.TIME):
+        raise DeclarationError(
+            "lookup", "a fact about the entity", f"{field}, the table's {'key' if field.kind is Kind.ID else 'time'}",
+            "look up another column of the table",
+        )  # fmt: skip
     return Lookup(field, on)
-
-
-@dataclass(frozen=True, eq=False)
-class Field:
-    """One column of an event or table class; comparing it with a constant gives a `Condition`."""
-
-    owner: type[Schema]
-    name: str
-    kind: Kind
-    role: Role
-    optional: bool = False
-    lookup: Lookup | None = None
-    ref: type[Event] | None = None
-
-    def __str__(self) -> str:
-        return f"{self.owner.__name__}.{self.name}"
-
-    def _condition(self, op: str, bound: object) -> Condition:
-        fits = isinstance(bound, (int, float)) if self.kind.numeric else isinstance(bound, str)
-        if self.kind is Kind.ID:
-            fits = isinstance(bound, (int, str))
-        if not fits or self.kind in (Kind.TEXTS, Kind.TIME):
-            raise DeclarationError(
-                f"condition {self} {op} {bound!r}", f"a constant that fits a column of {self.kind}",
-                type(bound).__name__, f"compare {self} with a value of its own kind",
-            )  # fmt: skip
-        return Condition(self, op, typing.cast("float | str | bool", bound))
-
-    def __ge__(self, bound: object) -> Condition:
-        return self._condition(">=", bound)
-
-    def __gt__(self, bound: object) -> Condition:
-        return self._condition(">", bound)
-
-    def __le__(self, bound: object) -> Condition:
-        return self._condition("<=", bound)
-
-    def __lt__(self, bound: object) -> Condition:
-        return self._condition("<", bound)
-
-    def __eq__(self, bound: object) -> Condition:  # type: ignore[override]
-        return self._condition("==", bound)
-
-    def __ne__(self, bound: object) -> Condition:  # type: ignore[override]
-        return self._condition("!=", bound)
-
-    def __hash__(self) -> int:
-        return hash((self.owner.__qualname__, self.name))
 
 
 def _field(owner: type[Schema], name: str, annotation: Any, default: object) -> Field:
@@ -116,6 +46,10 @@ def _field(owner: type[Schema], name: str, annotation: Any, default: object) -> 
     ref = None
     if get_origin(annotation) is Ref:
         (ref,) = get_args(annotation)
+        if not (isinstance(ref, type) and issubclass(ref, Event)):
+            raise DeclarationError(
+                where, "hp.Ref of an event class", shown(ref), "name the event whose id the column holds"
+            )
         kind, role = Kind.ID, Role.REF
     elif annotation in SCALARS:
         kind = SCALARS[annotation]
@@ -124,11 +58,18 @@ def _field(owner: type[Schema], name: str, annotation: Any, default: object) -> 
     else:
         raise DeclarationError(
             where, "hp.Key, hp.Time, hp.Id, hp.Ref[...], str, float, int, bool or list[str] (or X | None)",
-            str(annotation), "give the column one of these types",
+            shown(annotation), "give the column one of these types",
         )  # fmt: skip
+    if optional and role in (Role.KEY, Role.TIME):
+        raise DeclarationError(
+            where,
+            "a value in every event",
+            "'| None'",
+            f"write {name}: hp.{role.value.capitalize()}, without '| None'",
+        )
     if default is not None and not isinstance(default, Lookup):
         raise DeclarationError(
-            where, "no default, or hp.lookup(Table.column)", repr(default),
+            where, "no default, or hp.lookup(Table.column)", shown(default),
             "leave the default out; mark a column that may be missing with '| None'",
         )  # fmt: skip
     if isinstance(default, Lookup) and default.field.kind is not kind:
@@ -139,14 +80,36 @@ def _field(owner: type[Schema], name: str, annotation: Any, default: object) -> 
     return Field(owner, name, kind, role, optional or isinstance(default, Lookup), default, ref)
 
 
+class UnknownColumn(DeclarationError, AttributeError):
+    """A column that the class does not have; an AttributeError too, as Python's protocols expect."""
+
+
 class _SchemaMeta(type):
     def __new__(
         mcls, name: str, bases: tuple[type, ...], space: dict[str, Any], **options: Any
     ) -> _SchemaMeta:
         cls = super().__new__(mcls, name, bases, space)
         if bases and bases != (Schema,):
+            for base in bases:
+                if "fields" in base.__dict__:
+                    raise DeclarationError(
+                        f"class {name}", "hp.Event or hp.Table as its only base", f"the class {base.__name__}",
+                        "write out all columns: classes do not inherit them",
+                    )  # fmt: skip
             cls._declare(space, **options)  # type: ignore[attr-defined]
         return cls
+
+    if not TYPE_CHECKING:  # a type checker finds a misspelt column itself
+
+        def __getattr__(cls, name: str) -> Any:
+            if name.startswith("_") or "fields" not in cls.__dict__:
+                raise AttributeError(name)
+            columns: Mapping[str, Field] = cls.__dict__["fields"]
+            close = difflib.get_close_matches(name, columns, n=1)
+            raise UnknownColumn(
+                f"{cls.__name__}.{name}", f"a column of {cls.__name__}: {', '.join(columns)}", "no such column",
+                f"write {cls.__name__}.{close[0]}" if close else f"use one of them, or add {name!r} to the class",
+            )  # fmt: skip
 
     def __init__(cls, name: str, bases: tuple[type, ...], space: dict[str, Any], **options: Any) -> None:
         super().__init__(name, bases, space)
@@ -169,14 +132,22 @@ class Schema(metaclass=_SchemaMeta):
 
     @classmethod
     def _declare(cls, space: Mapping[str, Any], **options: Any) -> None:
-        hints = typing.get_type_hints(cls, include_extras=True)
+        for name, value in space.items():
+            if not (name.startswith("_") or name in space.get("__annotations__", {}) or _is_method(value)):
+                raise DeclarationError(
+                    f"{cls.__name__}.{name}", "columns that are annotated", f"{name} = {shown(value)}",
+                    f"write {name}: hp.Id, or another type, with a colon",
+                )  # fmt: skip
+        try:
+            hints = typing.get_type_hints(cls, include_extras=True)
+        except NameError as error:
+            raise DeclarationError(
+                cls.__name__, "annotations of names known to the module", str(error),
+                "import the name, and declare the class at the top level of the module",
+            ) from error  # fmt: skip
         own = {n: h for n, h in hints.items() if n in space.get("__annotations__", {})}
         fields = {name: _field(cls, name, hint, space.get(name)) for name, hint in own.items()}
-        reserved = [
-            name
-            for name in fields
-            if name in ("fields", "lateness", "max_future", "per") or name.startswith("_")
-        ]
+        reserved = [name for name in fields if name in dir(Event) + dir(Table) or name.startswith("_")]
         if reserved:
             raise DeclarationError(
                 f"{cls.__name__}.{reserved[0]}", "a column name of its own", "a name heptad uses",
@@ -222,48 +193,10 @@ class Schema(metaclass=_SchemaMeta):
         return {name: _value(field, values.get(name)) for name, field in cls.fields.items()}
 
 
-def _time_of(value: Any) -> int:
-    if isinstance(value, (int, str)) and not isinstance(value, bool):
-        return instant(value)
-    raise ValueError
-
-
-def _float_of(value: Any) -> float | None:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return None if math.isnan(value) else float(value) + 0.0
-    raise ValueError
-
-
-def _exact(*types: type) -> Callable[[Any], Any]:
-    def check(value: Any) -> Any:
-        if type(value) in types and (type(value) is not int or -(2**63) < value < 2**63):
-            return value
-        raise ValueError
-
-    return check
-
-
-def _texts_of(value: Any) -> list[str]:
-    if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
-        return list(value)
-    raise ValueError
-
-
-_COERCE: dict[Kind, Callable[[Any], Any]] = {
-    Kind.ID: _exact(int, str),
-    Kind.TEXT: _exact(str),
-    Kind.INT: _exact(int),
-    Kind.BOOL: _exact(bool),
-    Kind.FLOAT: _float_of,
-    Kind.TIME: _time_of,
-    Kind.TEXTS: _texts_of,
-}
-
-
 def _value(field: Field, value: Any) -> Any:
     if value is not None:
         try:
-            value = _COERCE[field.kind](value)
+            value = coerce(field.kind, value)
         except (ValueError, DeclarationError) as error:
             raise DataError(
                 str(field), f"a value of kind {field.kind}", repr(value)[:80],
@@ -273,6 +206,18 @@ def _value(field: Field, value: Any) -> Any:
     if value is None and not field.optional and field.kind is not Kind.FLOAT:
         raise DataError(str(field), f"a value of kind {field.kind}", "nothing", f"send {field.name}")
     return value
+
+
+def _is_method(value: object) -> bool:
+    return isinstance(value, (FunctionType, classmethod, staticmethod, property))
+
+
+def _not_negative(us: int, name: str, cls: type) -> int:
+    if us < 0:
+        raise DeclarationError(
+            f"{name} of {cls.__name__}", "zero or more", f"{us} microseconds", f"write {name}='1h'"
+        )
+    return us
 
 
 class Event(Schema):
@@ -309,16 +254,28 @@ class Event(Schema):
                         f"a column {on!r} that holds the key of {field.lookup.field.owner.__name__}",
                         f"columns {', '.join(fields)}", "name the column: hp.lookup(..., on='column')",
                     )  # fmt: skip
+                if fields[on].kind is not Kind.ID:
+                    raise DeclarationError(
+                        str(field), f"an hp.Id column that holds the key of {field.lookup.field.owner.__name__}",
+                        f"{on!r} of kind {fields[on].kind}", "name another: hp.lookup(..., on='column')",
+                    )  # fmt: skip
 
     @classmethod
     def _options(
-        cls, lateness: str | int | None = None, max_future: str | int | None = None, **options: Any
+        cls,
+        lateness: str | timedelta | None = None,
+        max_future: str | timedelta | None = None,
+        **options: Any,
     ) -> None:
         super()._options(**options)
         if lateness is not None:
-            cls.lateness = duration(lateness, thing=f"lateness of {cls.__name__}")
+            cls.lateness = _not_negative(
+                duration(lateness, thing=f"lateness of {cls.__name__}"), "lateness", cls
+            )
         if max_future is not None:
-            cls.max_future = duration(max_future, thing=f"max_future of {cls.__name__}")
+            cls.max_future = _not_negative(
+                duration(max_future, thing=f"max_future of {cls.__name__}"), "max_future", cls
+            )
 
     @classmethod
     def per(cls, *keys: str) -> Per:
@@ -344,6 +301,12 @@ class Table(Schema):
                 f"{len(ids)} ({', '.join(ids)})",
                 "annotate the key with hp.Id and other ids with str or int",
             )  # fmt: skip
+        times = [f.name for f in fields.values() if f.role is Role.TIME]
+        if len(times) > 1:
+            raise DeclarationError(
+                f"table {cls.__name__}", "at most one column of hp.Time, valid_from", ", ".join(times),
+                "keep hp.Time for when a row becomes true and make the others int",
+            )  # fmt: skip
         if any(f.role in (Role.KEY, Role.REF) or f.lookup is not None for f in fields.values()):
             raise DeclarationError(
                 f"table {cls.__name__}", "no hp.Key, hp.Ref or hp.lookup", "one of them",
@@ -354,3 +317,6 @@ class Table(Schema):
     def entity(cls) -> Field:
         """The column that names the entity a row is about."""
         return next(f for f in cls.fields.values() if f.kind is Kind.ID)
+
+
+__all__ = ["Condition", "Event", "Field", "Lookup", "Schema", "Table", "UnknownColumn", "lookup"]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from heptad.declare.wording import is_number, is_whole, listed, shown
 from heptad.errors import DeclarationError
 
 
 def _check_n(thing: str, n: int) -> None:
-    if not isinstance(n, int) or n < 1:
-        raise DeclarationError(f"{thing}.n", "a whole number from 1", repr(n), f"write hp.{thing}(100)")
+    if not is_whole(n) or n < 1:
+        example = "hp.Cap('column', 3)" if thing == "Cap" else f"hp.{thing}(100)"
+        raise DeclarationError(f"{thing}.n", "a whole number from 1", shown(n), f"write {example}")
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,12 @@ class CoVisited:
 
     def __post_init__(self) -> None:
         _check_n("CoVisited", self.n)
+        for name in ("neighbours", "recent"):
+            if not is_whole(getattr(self, name)) or getattr(self, name) < 1:
+                raise DeclarationError(
+                    f"CoVisited.{name}", "a whole number from 1", shown(getattr(self, name)),
+                    f"write for example {name}={getattr(type(self), name)}",
+                )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,9 +54,9 @@ class EASE:
 
     def __post_init__(self) -> None:
         _check_n("EASE", self.n)
-        if not self.penalty > 0:
+        if not is_number(self.penalty) or not self.penalty > 0:
             raise DeclarationError(
-                "EASE.penalty", "a positive number", repr(self.penalty), "use penalty=200.0"
+                "EASE.penalty", "a positive number", shown(self.penalty), "use penalty=200.0"
             )
 
 
@@ -88,12 +96,18 @@ class Serving:
 
     def __post_init__(self) -> None:
         for group, types in (("candidates", (Popular, CoVisited, EASE)), ("rerank", (Unseen, Cap))):
+            allowed = ", ".join(f"hp.{kind.__name__}" for kind in types)
+            if not listed(getattr(self, group)):
+                raise DeclarationError(
+                    f"Serving.{group}",
+                    f"a list of {allowed}",
+                    shown(getattr(self, group)),
+                    f"write {group}=[...]",
+                )
             for part in getattr(self, group):
                 if not isinstance(part, types):
-                    allowed = ", ".join(f"hp.{kind.__name__}" for kind in types)
-                    raise DeclarationError(
-                        f"Serving.{group}", f"some of {allowed}", repr(part), "use one of these"
-                    )
+                    fix = f"write hp.{part.__name__}(...)" if isinstance(part, type) else "use one of these"
+                    raise DeclarationError(f"Serving.{group}", f"some of {allowed}", shown(part), fix)
             object.__setattr__(self, group, tuple(getattr(self, group)))
         if not self.candidates:
             raise DeclarationError("Serving.candidates", "at least one source", "none", "add hp.Popular(100)")
@@ -104,5 +118,5 @@ class Serving:
             )
         if not isinstance(self.fallback, Popular):
             raise DeclarationError(
-                "Serving.fallback", "hp.Popular", repr(self.fallback), "write hp.Popular()"
+                "Serving.fallback", "hp.Popular", shown(self.fallback), "write hp.Popular()"
             )

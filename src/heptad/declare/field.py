@@ -1,0 +1,101 @@
+"""A column of an event or table class, and what can be said of it: a condition, a lookup."""
+
+from __future__ import annotations
+
+import typing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from heptad.declare.types import Kind, Role
+from heptad.declare.wording import is_number, shown
+from heptad.errors import DeclarationError
+
+if TYPE_CHECKING:
+    from heptad.declare.schema import Event, Schema
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A comparison of a column with a constant; features count only the events for which it is true.
+
+    An event whose column is null never passes.
+    """
+
+    field: Field
+    op: str
+    bound: float | str | bool
+
+    def __str__(self) -> str:
+        return f"{self.field.name} {self.op} {self.bound!r}"
+
+    def __bool__(self) -> bool:
+        raise DeclarationError(
+            f"condition {self}", "a place that takes a condition, such as where=",
+            "a truth value asked of it",
+            "pass the comparison itself; write one comparison, not a chain",
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """A table's column joined to an event at append and frozen into the log (DESIGN §3.13)."""
+
+    field: Field
+    on: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class Field:
+    """One column of an event or table class; comparing it with a constant gives a `Condition`."""
+
+    owner: type[Schema]
+    name: str
+    kind: Kind
+    role: Role
+    optional: bool = False
+    lookup: Lookup | None = None
+    ref: type[Event] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.owner.__name__}.{self.name}"
+
+    def __repr__(self) -> str:
+        return f"the column {self}"
+
+    def _condition(self, op: str, bound: object) -> Condition:
+        if self.kind in (Kind.TEXTS, Kind.TIME):
+            raise DeclarationError(
+                f"condition {self} {op} {shown(bound)}", "a column of numbers, text, true or false, or ids",
+                f"{self} of kind {self.kind}",
+                "group by a list column: .per('column')" if self.kind is Kind.TEXTS else "use a window over time",
+            )  # fmt: skip
+        fits = isinstance(bound, bool) or is_number(bound) if self.kind.numeric else isinstance(bound, str)
+        if self.kind is Kind.ID:
+            fits = isinstance(bound, (int, str))
+        if not fits:
+            raise DeclarationError(
+                f"condition {self} {op} {shown(bound)}", f"a constant that fits a column of {self.kind}",
+                shown(bound), f"compare {self} with a value of its own kind",
+            )  # fmt: skip
+        return Condition(self, op, typing.cast("float | str | bool", bound))
+
+    def __ge__(self, bound: object) -> Condition:
+        return self._condition(">=", bound)
+
+    def __gt__(self, bound: object) -> Condition:
+        return self._condition(">", bound)
+
+    def __le__(self, bound: object) -> Condition:
+        return self._condition("<=", bound)
+
+    def __lt__(self, bound: object) -> Condition:
+        return self._condition("<", bound)
+
+    def __eq__(self, bound: object) -> Condition:  # type: ignore[override]
+        return self._condition("==", bound)
+
+    def __ne__(self, bound: object) -> Condition:  # type: ignore[override]
+        return self._condition("!=", bound)
+
+    def __hash__(self) -> int:
+        return hash((self.owner.__qualname__, self.name))

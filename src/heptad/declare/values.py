@@ -1,0 +1,57 @@
+"""One value from the outside (JSON, CSV, Python) as its kind holds it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from heptad.declare.types import Kind
+from heptad.times import instant
+
+
+def coerce(kind: Kind, value: Any) -> Any:
+    """The value as int64, float, bool, text or list of texts; null for NaN; 0.0 for -0.0.
+
+    Times may be ISO 8601 with a zone, or microseconds. Raises ValueError or DeclarationError where the value
+    is of another kind.
+    """
+    return _COERCE[kind](value)
+
+
+def _time_of(value: Any) -> int:
+    if isinstance(value, (int, str)) and not isinstance(value, bool):
+        return instant(value)
+    raise ValueError
+
+
+def _float_of(value: Any) -> float | None:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return None if math.isnan(value) else float(value) + 0.0
+    raise ValueError
+
+
+def _exact(*types: type) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if type(value) in types and (type(value) is not int or -(2**63) < value < 2**63):
+            return value
+        raise ValueError
+
+    return check
+
+
+def _texts_of(value: Any) -> list[str]:
+    if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
+        return list(value)
+    raise ValueError
+
+
+_COERCE: dict[Kind, Callable[[Any], Any]] = {
+    Kind.ID: _exact(int, str),
+    Kind.TEXT: _exact(str),
+    Kind.INT: _exact(int),
+    Kind.BOOL: _exact(bool),
+    Kind.FLOAT: _float_of,
+    Kind.TIME: _time_of,
+    Kind.TEXTS: _texts_of,
+}
