@@ -23,7 +23,7 @@ from heptad.serving.pipeline import Asked, Outcome, Pipeline
 from heptad.serving.prediction_log import PredictionLog
 from heptad.serving.schemas import schemas
 from heptad.serving.scorer import Scorer
-from heptad.serving.values import blank, entity_columns
+from heptad.serving.values import blank, checked, entity_columns
 from heptad.serving.writer import Posted, Writer
 from heptad.state.store import Store
 from heptad.streams.appender import Appender
@@ -31,7 +31,7 @@ from heptad.streams.applier import Applier
 from heptad.streams.clock import Clock, ReplayClock
 from heptad.streams.dead_letters import DeadLetters
 from heptad.streams.log import Log
-from heptad.times import duration, format_instant, instant
+from heptad.times import duration, format_instant
 
 #: A fallback answers when a ranking has taken this many times the declared p99.
 DEADLINE_P99S: Final = 4
@@ -145,13 +145,11 @@ class Service:
     def features(self, given: Mapping[str, Any]) -> Features:
         """All of the plan's columns for the rows of ``given``: request columns, scalars or lists, and ``at``."""
         values = {name: value for name, value in given.items() if name != "at"}
-        at = given.get("at")
-        if at is not None and type(at) not in (int, str):
-            raise DataError("at", "an ISO 8601 time with a zone, or microseconds", repr(at), "send a time")
+        at = checked("at", given.get("at"), Kind.TIME)
         columns, n = entity_columns(values, self._fields, FEATURE_ROWS)
         for name, field in self._fields.items():
             columns.setdefault(name, blank(field.kind, n))
-        return self._reader.read(columns, n, None if at is None else instant(at))
+        return self._reader.read(columns, n, at)
 
     def post(self, stream: str, rows: Sequence[Mapping[str, Any]]) -> Future[Posted]:
         """Log and apply rows of a stream, all or none: the future is done once the next read sees them.

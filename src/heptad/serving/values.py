@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from heptad.declare.types import Kind
-from heptad.errors import DataError
+from heptad.errors import DataError, DeclarationError
 from heptad.plan.batch import Column, column_of
 from heptad.plan.nodes import FieldPlan
 from heptad.times import instant
@@ -37,10 +37,12 @@ def checked(thing: str, value: object, kind: Kind) -> Any:
         if type(found) is int and not -_INT64 < found < _INT64:
             raise ValueError
         return found
-    except (msgspec.ValidationError, ValueError) as error:
-        raise DataError(
-            thing, f"a value of kind {kind}", repr(value)[:80], "send the column's own type"
-        ) from error
+    except (msgspec.ValidationError, ValueError, DeclarationError) as error:
+        fix = (
+            "send an ISO 8601 time with a zone, or microseconds" if kind is Kind.TIME
+            else "send the column's own type"
+        )  # fmt: skip
+        raise DataError(thing, f"a value of kind {kind}", repr(value)[:80], fix) from error
 
 
 def repeated(value: Any, kind: Kind, n: int) -> Column:
