@@ -77,7 +77,7 @@ def compile_features(data: Data, label: Label) -> Plan:
 
     for name, fact in data.static.items():
         columns.append(_static(name, fact, drafts, request))
-    for table in _lookup_tables(request, data):
+    for table in _lookup_tables(request, label, data):
         _table_draft(drafts, table)
     reach = set(request.fields) | set(data.static)
     for name, feature in data.dynamic.items():
@@ -211,8 +211,9 @@ def _check_keys(name: str, keys: tuple[str, ...], event: type[Event], reach: set
         )
 
 
-def _lookup_tables(request: type[Event], data: Data) -> list[type[Table]]:
-    events = {request, *_events_of(data)}
+def _lookup_tables(request: type[Event], label: Label, data: Data) -> list[type[Table]]:
+    outcomes = [label.outcome] if isinstance(label, FollowedBy) else []
+    events = {request, *outcomes, *_events_of(data)}
     tables = [
         f.lookup.field.owner
         for e in sorted(events, key=lambda e: e.__name__)

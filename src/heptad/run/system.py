@@ -23,6 +23,11 @@ class System(Declaration):
     open the sources that the profile in heptad.toml names.
     """
 
+    def __post_init__(self) -> None:
+        """Check the steps against each other, and compile: what cannot run is refused where it is written."""
+        super().__post_init__()
+        _ = self.plan
+
     @property
     def plan(self) -> Plan:
         """The compiled plan (cached on the instance)."""

@@ -189,7 +189,7 @@ def test_a_scorer_of_another_plan_is_refused(live, scorer):
 
 def test_the_score_may_weigh_the_probability_by_a_column(tmp_path, scorer):
     data = replace(tiny.data, contextual=dict(tiny.data.contextual) | {"amount": Sale.amount})
-    framing = replace(tiny.framing, score=hp.p * Sale.amount)
+    framing = replace(tiny.framing, objective=hp.LogLoss(hp.label(Sale)), score=hp.p * Sale.amount)
     live = Live(tmp_path, replace(tiny, data=data, framing=framing))
     live.replay.finish()
     pipeline = live.pipeline(scorer)
