@@ -31,11 +31,17 @@ from heptad.run.target import load_target
 @click.option(
     "--fresh", is_flag=True, help="Begin with an empty log and state instead of those of the last time."
 )
+@click.option(
+    "--state", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+    help="Keep log, states and predictions in DIR instead of where the profile says.",
+)  # fmt: skip
 @with_traceback
-def command(system: str, profile: str, config: Path | None, host: str, port: int, fresh: bool) -> None:
+def command(
+    system: str, profile: str, config: Path | None, host: str, port: int, fresh: bool, state: Path | None
+) -> None:
     """Serve SYSTEM: rank, features, events and health. A posted event is acknowledged when the log holds it
     on disk. SIGTERM finishes the requests at hand and stops.
     """
     target = load_target(system)
     chosen = load_profile(target, profile, config)
-    part("heptad.run.serve:serve")(target, chosen, host=host, port=port, fresh=fresh)
+    part("heptad.run.serve:serve")(target, chosen, host=host, port=port, fresh=fresh, state=state)

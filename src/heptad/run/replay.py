@@ -90,18 +90,23 @@ def deployment(
         yield Deployment(plan, log, store, clock, reader, counts, pipeline, predictions, replay)
 
 
-def posted(history: History) -> list[Dated]:
-    """Every row of the history with the time it is posted: its own, or later for one event in a hundred."""
+def on_time(history: History) -> list[Dated]:
+    """Every row of the history as its sender would post it, at its own time; of one time, tables first."""
     rows = {name: _as_posted(batch) for name, batch in history.batches.items()}
-    late = np.random.default_rng(0)
-    tables = {s.name for s in history.plan.streams if s.is_table}
-    shortest = min((s.lateness or LATE_BY for s in history.plan.streams if not s.is_table), default=LATE_BY)
-    delay = min(LATE_BY, shortest // 2)
+    return dated(history.plan, rows)
+
+
+def with_late_ones(plan: Plan, rows: list[Dated]) -> list[Dated]:
+    """The rows with one event in a hundred posted later than it happened, within every stream's lateness."""
+    draw = np.random.default_rng(0)
+    tables = {stream.name for stream in plan.streams if stream.is_table}
+    bounds = [stream.lateness // 2 for stream in plan.streams if stream.lateness is not None]
+    delay = min([LATE_BY, *bounds])
     moved = [
         row._replace(at=row.at + delay)
-        if row.stream not in tables and late.integers(LATE_SHARE) == 0
+        if row.stream not in tables and draw.integers(LATE_SHARE) == 0
         else row
-        for row in dated(history.plan, rows)
+        for row in rows
     ]
     return sorted(moved, key=lambda row: row.at)
 
@@ -129,7 +134,9 @@ def replay_and_audit(
     took: list[float] = []
     fresh: list[float] = []
     stages: dict[str, list[float]] = {}
-    with deployment(target, plan, posted(history), replace(scorer, version=version), directory) as live:
+    with deployment(
+        target, plan, with_late_ones(plan, on_time(history)), replace(scorer, version=version), directory
+    ) as live:
         stage.say("posting the history before the first request")
         live.replay.advance_to(int(requests.t[0]))
         live.pipeline.warm()

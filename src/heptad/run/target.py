@@ -24,7 +24,7 @@ SHIPPED = "heptad.systems"
 class Target:
     """A system and where it was found.
 
-    ``name`` is that of the attribute that holds it; ``directory`` the one its module lies in; ``doc`` the
+    ``address`` is what was asked for, ``name`` is that of the attribute that holds it; ``directory`` the one its module lies in; ``doc`` the
     module's docstring.
     """
 
@@ -33,6 +33,7 @@ class Target:
     module: ModuleType
     directory: Path
     doc: str
+    address: str
 
 
 def shipped() -> tuple[str, ...]:
@@ -155,7 +156,7 @@ def _target(module: ModuleType, attribute: str, text: str, *, exact: bool) -> Ta
             f"write {attribute} = hp.System(...), or name another: {text.partition(':')[0]}:NAME",
         )
     directory = Path(str(module.__file__)).resolve().parent
-    return Target(attribute, found, module, directory, (module.__doc__ or "").strip())
+    return Target(attribute, found, module, directory, (module.__doc__ or "").strip(), text)
 
 
 def _listed(systems: dict[str, System]) -> str:

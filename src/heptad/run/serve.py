@@ -1,0 +1,140 @@
+"""`heptad serve`: a profile's log, store and champion behind HTTP; history is posted on the first start."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from heptad.errors import HeptadError, StateError
+from heptad.plan.nodes import Plan
+from heptad.registry.registry import Registry
+from heptad.run.champion import load_champion
+from heptad.run.history import load_history
+from heptad.run.profile import Profile
+from heptad.run.replay import on_time
+from heptad.run.target import Target
+from heptad.serving import server
+from heptad.serving.prediction_log import PredictionLog
+from heptad.serving.scorer import Scorer
+from heptad.serving.service import Service
+from heptad.state.open import open_store
+from heptad.state.store import Store
+from heptad.streams.appender import Appender
+from heptad.streams.applier import Applier
+from heptad.streams.clock import Clock, ReplayClock, WallClock
+from heptad.streams.dead_letters import DeadLetters
+from heptad.streams.log import Log
+from heptad.streams.replay import Replay
+
+Say = Callable[[str], None]
+
+
+def aloud(text: str) -> None:
+    """Print a line at once: whoever started the server waits for the one that says it is ready."""
+    print(text, flush=True)
+
+
+def serve(
+    target: Target,
+    profile: Profile,
+    *,
+    host: str,
+    port: int,
+    fresh: bool = False,
+    state: Path | None = None,
+    say: Say = aloud,
+) -> None:
+    """Serve until SIGTERM or SIGINT. ``fresh`` removes the log, the states and the predictions first.
+
+    ``state`` is a directory to keep all of these in, instead of where the profile says.
+    """
+    if state is not None:
+        profile = replace(profile, log=state / "log", store=f"embedded:{state / 'state'}")
+    with service(target, profile, fresh=fresh, say=say) as running:
+        server.serve(running, host, port, ready=lambda url: say(f"ready {url}"))
+
+
+@contextmanager
+def service(target: Target, profile: Profile, *, fresh: bool = False, say: Say = aloud) -> Iterator[Service]:
+    """A service from what the profile names. An empty log is filled from the profile's sources first."""
+    plan = target.system.plan
+    if fresh:
+        for path in (profile.log, predictions_of(profile), state_directory(profile)):
+            if path is not None:
+                shutil.rmtree(path, ignore_errors=True)
+    scorer = _champion(target, profile, plan, say)
+    with ExitStack() as stack:
+        log = stack.enter_context(Log.open(profile.log))
+        store = _store(profile, plan, say)
+        stack.callback(store.close)
+        if log.end == 0:
+            _post_history(target, profile, log, store, say)
+        predictions = stack.enter_context(PredictionLog.open(predictions_of(profile)))
+        letters = DeadLetters.open(profile.log.parent / "dead_letters.jsonl")
+        running = Service(
+            target.system, plan, log=log, store=store, clock=_clock(profile, store), predictions=predictions,
+            scorer=scorer, dead_letters=letters,
+        )  # fmt: skip
+        stack.pop_all()  # the service closes what it was given when it drains
+        try:
+            yield running
+        finally:
+            running.drain()
+
+
+def predictions_of(profile: Profile) -> Path:
+    """Where the decisions of a deployment are kept: beside its log."""
+    return profile.log.parent / "predictions"
+
+
+def state_directory(profile: Profile) -> Path | None:
+    """The directory of an embedded store; None for one in memory."""
+    scheme, _, place = profile.store.partition(":")
+    return Path(place.removeprefix("//")) if scheme == "embedded" else None
+
+
+def _champion(target: Target, profile: Profile, plan: Plan, say: Say) -> Scorer | None:
+    try:
+        scorer = load_champion(Registry(profile.registry), target.name, plan.hash)
+    except HeptadError as error:
+        say(f"no model is served: {error}")
+        return None
+    if scorer is None:
+        say(f"no model is champion yet: answers are popular items. Train one: heptad run {target.name}")
+    return scorer
+
+
+def _store(profile: Profile, plan: Plan, say: Say) -> Store:
+    """The profile's store; states of another plan are removed, since the log rebuilds them."""
+    try:
+        return open_store(profile.store, plan.state_hash)
+    except StateError as error:
+        directory = state_directory(profile)
+        if directory is None or plan.state_hash not in str(error):
+            raise
+        say("the states are another plan's: building them anew from the log")
+        shutil.rmtree(directory)
+        return open_store(profile.store, plan.state_hash)
+
+
+def _clock(profile: Profile, store: Store) -> Clock:
+    """The wall, or a replay clock just after the newest applied event."""
+    if profile.clock == "wall":
+        return WallClock()
+    with store.snapshot() as snapshot:
+        frontier = snapshot.meta.frontier
+    return ReplayClock(0 if frontier is None else frontier + 1)
+
+
+def _post_history(target: Target, profile: Profile, log: Log, store: Store, say: Say) -> None:
+    """Post the sources' rows, each at its own time, and apply them."""
+    plan = target.system.plan
+    say(f"the log is empty: posting the history of {target.name}")
+    rows = on_time(load_history(plan, profile).history)
+    clock = ReplayClock(rows[0].at if rows else 0)
+    appender = Appender(plan, log, clock)
+    applied = Replay(appender, Applier(plan, log, store, appender), rows, clock).finish()
+    say(f"posted {log.end:,} rows; {applied.events:,} are in the states")
