@@ -7,6 +7,7 @@ columns come last. Engines differ only in `Fetch`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -157,8 +158,18 @@ def finalize(
     values = decoded(codes, np.arange(codes.shape[1]) < present[:, None], kind, dictionary)
     if catalogue.get(slot.aggregation).returns == "value":
         return values[:, 0]
-    rows = zip(values.tolist(), present.tolist(), strict=True)
-    return np.fromiter((tuple(row[:n]) for row, n in rows), object, len(values))
+    return _lists(values, present)
+
+
+def _lists(values: NDArray[Any], present: NDArray[np.int64]) -> NDArray[Any]:
+    """The first ``present`` values of each row as a tuple, objects (n,)."""
+    out = np.empty(len(values), object)
+    for n in np.unique(present).tolist():
+        rows = np.flatnonzero(present == n)
+        columns = [values[rows, place].tolist() for place in range(n)]
+        tuples = zip(*columns, strict=True) if n else repeat((), len(rows))
+        out[rows] = np.fromiter(tuples, object, len(rows))
+    return out
 
 
 def calendar(part: str, t: NDArray[np.int64]) -> NDArray[np.float64]:

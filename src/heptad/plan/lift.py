@@ -59,6 +59,8 @@ def lift_slot(batch: Batch, slot: SlotPlan, dictionary: Dictionary) -> NDArray[n
         column = batch.columns[slot.column]
         counts &= column.valid
         values = coded(column, batch.stream.by_name[slot.column].kind, dictionary)
+    if counts.all():
+        return kernel(slot.aggregation).lift(Events(batch.time, batch.tie, values), slot.params)
     spec = catalogue.get(slot.aggregation)
     words = np.tile(identity(spec.segments(slot.params)), (len(batch), 1))
     events = Events(batch.time[counts], batch.tie[counts], values[counts])

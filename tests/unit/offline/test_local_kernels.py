@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -85,24 +86,28 @@ def obvious(case: Case, words: np.ndarray, o: np.ndarray) -> np.ndarray:
 def test_sweeps_merge_what_is_in_the_window(case):
     words = compact_words(case)
     out = np.tile(NOTHING, (len(case.low), 1))
+    row = np.arange(len(case.low))[::-1].copy()  # any order of rows will do
     places, before = kernels.present(words, 0)
-    kernels.latest(words, 0, places, before, case.low, case.high, out, 0, 3)
-    kernels.add(words, 3, case.low, case.high, out, 9)
-    kernels.extreme(words, 4, -1, case.low, case.high, out, 10)
-    kernels.extreme(words, 5, 1, case.low, case.high, out, 11)
+    kernels.latest(words, 0, places, before, case.low, case.high, row, out, 0, 3)
+    kernels.add(words, 3, case.low, case.high, row, out, 9)
+    kernels.extreme(words, 4, -1, case.low, case.high, row, out, 10)
+    kernels.extreme(words, 5, 1, case.low, case.high, row, out, 11)
     everything = np.full(len(case.low), len(words))
-    np.testing.assert_array_equal(out, obvious(case, words, everything))
+    np.testing.assert_array_equal(out[::-1], obvious(case, words, everything))
 
 
 @given(cases())
 def test_the_tree_merges_what_was_known(case):
     words = compact_words(case)
-    nodes = tree.build(words, case.offset, NOTHING, FULL, COMPACT)
-    out = np.full((len(case.low), len(NOTHING)), 77)
-    rows = np.arange(0, len(case.low), 2)
-    tree.query(nodes, words, case.offset, NOTHING, FULL, COMPACT, case.low, case.high, case.o, rows, out)
-    np.testing.assert_array_equal(out[::2], obvious(case, words, case.o)[::2])
-    assert (out[1::2] == 77).all()
+    common = (words, case.offset, NOTHING, FULL, COMPACT, case.low, case.high, case.o)
+    nodes = tree.build(*common[:5])
+    reads, row = np.arange(0, len(case.low), 2), np.arange(len(case.low))[::-1].copy()
+    want = np.full((len(case.low), len(NOTHING)), 77)
+    want[::2] = obvious(case, words, case.o)[::2]
+    for write in (partial(tree.scan, *common), partial(tree.query, nodes, *common)):
+        out = np.full((len(case.low), len(NOTHING)), 77)
+        write(reads, row, out)
+        np.testing.assert_array_equal(out[::-1], want)
 
 
 @given(cases())

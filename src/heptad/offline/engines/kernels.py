@@ -2,7 +2,7 @@
 
 Everything here knows only the four merges. Times, codes, places and words are int64. A sorted array of
 events holds key k at ``starts[k]:starts[k + 1]``; reads come sorted by (key, time), so the edges of
-their windows never move back inside a key.
+their windows never move back inside a key. Read j writes to ``out[row[j]]``, which holds the identity.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def running_max(values, starts):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def add(words, column, low, high, out, at):  # type: ignore[no-untyped-def]
+def add(words, column, low, high, row, out, at):  # type: ignore[no-untyped-def]
     """Sums modulo 2**64 of words in [low, high): the difference of two prefixes."""
     prefix = np.empty(len(words) + 1, np.int64)
     total = np.int64(0)
@@ -80,14 +80,14 @@ def add(words, column, low, high, out, at):  # type: ignore[no-untyped-def]
         total += words[i, column]
     prefix[len(words)] = total
     for j in range(len(low)):
-        out[j, at] = prefix[high[j]] - prefix[low[j]]
+        out[row[j], at] = prefix[high[j]] - prefix[low[j]]
 
 
 @numba.njit(cache=True, nogil=True)
-def extreme(words, column, sign, low, high, out, at):  # type: ignore[no-untyped-def]
+def extreme(words, column, sign, low, high, row, out, at):  # type: ignore[no-untyped-def]
     """Greatest (sign 1) or least (sign -1) word in [low, high), by a queue of those not yet surpassed.
 
-    ``out[:, at]`` holds the identity already; both edges must not move back unless high does too.
+    No edge may move back, as none does where reads and events are sorted alike.
     """
     queue = np.empty(len(words), np.int64)
     head = tail = 0
@@ -110,7 +110,7 @@ def extreme(words, column, sign, low, high, out, at):  # type: ignore[no-untyped
         reached = max(reached, high[j])
         while queue[head] < low[j]:
             head += 1
-        out[j, at] = words[queue[head], column]
+        out[row[j], at] = words[queue[head], column]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -130,14 +130,14 @@ def present(words, column):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def latest(words, column, places, before, low, high, out, at, n):  # type: ignore[no-untyped-def]
+def latest(words, column, places, before, low, high, row, out, at, n):  # type: ignore[no-untyped-def]
     """The n newest entries in [low, high), newest first: walk back from the head over those present."""
     for j in range(len(low)):
         first, last = before[low[j]], before[high[j]]
         for rank in range(min(n, last - first)):
             i = places[last - 1 - rank]
             for k in range(_ENTRY):
-                out[j, at + rank * _ENTRY + k] = words[i, column + k]
+                out[row[j], at + rank * _ENTRY + k] = words[i, column + k]
 
 
 @numba.njit(cache=True, nogil=True)

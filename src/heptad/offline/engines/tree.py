@@ -1,4 +1,4 @@
-"""Merged blocks of events, for reads that cannot see all events of their window.
+"""Events one by one, or in merged blocks, for reads that cannot see all events of their window.
 
 A perfect binary tree over blocks of events in (key, time) order. A node holds the merged state of its
 blocks and their least and greatest log offset: a read at offset o takes a node whole where all of it is
@@ -53,14 +53,28 @@ def build(words, offsets, identity, layout, compact):  # type: ignore[no-untyped
 
 
 @numba.njit(cache=True, nogil=True)
-def query(tree, words, offsets, identity, layout, compact, low, high, o, reads, out):  # type: ignore[no-untyped-def]
-    """Write to ``out[j]``, for each j in ``reads``, the merge of events [low, high) with offset < o."""
+def scan(words, offsets, identity, layout, compact, low, high, o, reads, row, out):  # type: ignore[no-untyped-def]
+    """Write to ``out[row[j]]``, for each j in ``reads``, the merge of events [low, high) with offset < o."""
+    one = identity.copy()
+    for j in reads:
+        into = out[row[j]]
+        into[:] = identity
+        for i in range(low[j], high[j]):
+            if offsets[i] < o[j]:
+                expand(one, words, i, layout, compact)
+                merge(into, 0, one, 0, layout)
+
+
+@numba.njit(cache=True, nogil=True)
+def query(tree, words, offsets, identity, layout, compact, low, high, o, reads, row, out):  # type: ignore[no-untyped-def]
+    """What `scan` writes, by way of the tree that `build` made."""
     states, least, greatest = tree
     leaves = len(states) // 2
     one = identity.copy()
     nodes = np.empty(160, np.int64)  # two per level are enough
     for j in reads:
-        out[j] = identity
+        into = out[row[j]]
+        into[:] = identity
         if low[j] >= high[j]:
             continue
         nodes[0], waiting = 1, 1
@@ -75,7 +89,7 @@ def query(tree, words, offsets, identity, layout, compact, low, high, o, reads, 
             if start >= high[j] or end <= low[j] or least[node] >= o[j]:
                 continue
             if low[j] <= start and end <= high[j] and greatest[node] < o[j]:
-                merge(out[j], 0, states[node], 0, layout)
+                merge(into, 0, states[node], 0, layout)
             elif node < leaves:
                 nodes[waiting], nodes[waiting + 1] = 2 * node, 2 * node + 1
                 waiting += 2
@@ -83,7 +97,7 @@ def query(tree, words, offsets, identity, layout, compact, low, high, o, reads, 
                 for i in range(max(start, low[j]), min(end, high[j])):
                     if offsets[i] < o[j]:
                         expand(one, words, i, layout, compact)
-                        merge(out[j], 0, one, 0, layout)
+                        merge(into, 0, one, 0, layout)
 
 
 @numba.njit(cache=True, nogil=True)
