@@ -1,7 +1,7 @@
 """Oracle = online = offline, to the last bit, whatever is appended, applied, read and crashed in whatever order.
 
 Every aggregation of the table, on both stores; windows, delays, conditions, keys, list keys, rates, facts and
-lookups are drawn. CI draws 500 interleavings per aggregation, half of them on each store; the fast suite a few.
+lookups are drawn. CI draws 500 interleavings per aggregation and store; the fast suite a few.
 """
 
 from __future__ import annotations
@@ -105,6 +105,6 @@ def test_a_few_interleavings(name: str, store: str, data: st.DataObject) -> None
 @pytest.mark.parametrize("store", STORES)
 @pytest.mark.parametrize("name", catalogue.names())
 @given(data=st.data())
-@settings(max_examples=250)
+@settings(max_examples=500)
 def test_many_interleavings(name: str, store: str, data: st.DataObject) -> None:
     hold(data.draw(interleavings([name])), store)

@@ -75,11 +75,28 @@ class Crash(NamedTuple):
     seed: int
 
 
-Step = Append | Apply | Wait | Tick | Read | Crash
+class Fail(NamedTuple):
+    """An apply whose commit fails, before it is made or after, and the process lives on."""
 
-_WAITS: Final = (0, 1, 500_000, SECOND, 2 * SECOND, 5 * SECOND, 8 * SECOND, 40 * SECOND)
-_SORTS: Final = "append", "apply", "read", "wait", "tick", "crash"
-_WEIGHTS: Final = 6, 3, 4, 1, 1, 1
+    when: str
+
+
+Step = Append | Apply | Wait | Tick | Read | Crash | Fail
+
+_WAITS: Final = (
+    1,
+    499_999,
+    500_000,
+    SECOND - 1,
+    SECOND - 1,
+    SECOND,
+    2 * SECOND,
+    5 * SECOND,
+    8 * SECOND,
+    40 * SECOND,
+)
+_SORTS: Final = "append", "apply", "read", "wait", "tick", "crash", "fail"
+_WEIGHTS: Final = 12, 6, 8, 4, 2, 2, 1
 
 
 class Interleaving(NamedTuple):
@@ -132,6 +149,8 @@ def _other(dice: Dice, sort: str) -> Step:
             return Wait(pick(_WAITS))
         case "tick":
             return Tick()
+        case "fail":
+            return Fail(pick(("before", "after")))
         case _:
             during = pick(("idle", "before", "after"))
             return Crash(during, pick((True, False)), pick((0, 0, SECOND, 60 * SECOND)), pick(range(4)))
@@ -244,6 +263,9 @@ class Deployment:
                     self._read(asked)
                 case Crash():
                     self._crash(step)
+                case Fail(when):
+                    self._apply_and_die(when)
+                    self.store.dies = "idle"
 
     def records(self) -> list[Logged]:
         """The whole log."""
@@ -262,10 +284,14 @@ class Deployment:
             self.seen.append(Seen(request, answer.t, answer.offsets[0], mine))
 
     def _crash(self, crash: Crash) -> None:
-        self.store.dies = crash.during
-        with suppress(Died):
-            self.ingest.applier.apply()
+        self._apply_and_die(crash.during)
         self.files.crash(Random(crash.seed)) if crash.power else self.files.kill()
         self.store.close()
         self.clock = ReplayClock(self.clock.now() - crash.back)
         self._open()
+
+    def _apply_and_die(self, when: str) -> None:
+        self.store.dies = when
+        if when != "idle":
+            with suppress(Died):
+                self.ingest.applier.apply()
