@@ -79,13 +79,23 @@ def memberships(
     rows = np.flatnonzero(valid)
     if group.list_key is None:
         return rows, tuple(column.values[rows] for column in columns)
-    lists = columns[group.list_key].values
-    distinct = [tuple(dict.fromkeys(lists[row])) for row in rows]
-    repeated = np.repeat(rows, [len(elements) for elements in distinct])
-    flat = np.fromiter((e for elements in distinct for e in elements), object, len(repeated))
+    repeated, elements = _elements(rows, columns[group.list_key].values[rows])
     keys = [column.values[repeated] for column in columns]
-    keys[group.list_key] = flat
+    keys[group.list_key] = elements
     return repeated, tuple(keys)
+
+
+def _elements(rows: NDArray[np.int64], lists: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """(row, element) for each distinct element of each row's list; equal lists are looked at once."""
+    known: dict[tuple[str, ...], int] = {}
+    which = np.fromiter((known.setdefault(tuple(one), len(known)) for one in lists), np.int64, len(lists))
+    distinct = [tuple(dict.fromkeys(one)) for one in known]
+    sizes = np.fromiter((len(one) for one in distinct), np.int64, len(distinct))
+    flat = np.fromiter((element for one in distinct for element in one), object, int(sizes.sum()))
+    each = sizes[which]  # elements of each row
+    ends, firsts = np.cumsum(each), (np.cumsum(sizes) - sizes)[which]
+    place = np.arange(int(each.sum())) + np.repeat(firsts - (ends - each), each)
+    return np.repeat(rows, each), flat[place]
 
 
 def lift(batch: Batch, group: GroupPlan, dictionary: Dictionary) -> Lifted:

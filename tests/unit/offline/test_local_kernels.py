@@ -89,7 +89,7 @@ def test_sweeps_merge_what_is_in_the_window(case):
     row = np.arange(len(case.low))[::-1].copy()  # any order of rows will do
     places, before = kernels.present(words, 0)
     kernels.latest(words, 0, places, before, case.low, case.high, row, out, 0, 3)
-    kernels.add(words, 3, case.low, case.high, row, out, 9)
+    kernels.add(kernels.prefixes(words, 3), case.low, case.high, row, out, 9)
     kernels.extreme(words, 4, -1, case.low, case.high, row, out, 10)
     kernels.extreme(words, 5, 1, case.low, case.high, row, out, 11)
     everything = np.full(len(case.low), len(words))

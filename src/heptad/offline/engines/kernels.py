@@ -71,16 +71,22 @@ def running_max(values, starts):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def add(words, column, low, high, row, out, at):  # type: ignore[no-untyped-def]
-    """Sums modulo 2**64 of words in [low, high): the difference of two prefixes."""
-    prefix = np.empty(len(words) + 1, np.int64)
+def prefixes(words, column):  # type: ignore[no-untyped-def]
+    """(events + 1,): the sum modulo 2**64 of the words before each place."""
+    sums = np.empty(len(words) + 1, np.int64)
     total = np.int64(0)
     for i in range(len(words)):
-        prefix[i] = total
+        sums[i] = total
         total += words[i, column]
-    prefix[len(words)] = total
+    sums[len(words)] = total
+    return sums
+
+
+@numba.njit(cache=True, nogil=True)
+def add(sums, low, high, row, out, at):  # type: ignore[no-untyped-def]
+    """Sums modulo 2**64 of the words in [low, high): the difference of two prefixes."""
     for j in range(len(low)):
-        out[row[j], at] = prefix[high[j]] - prefix[low[j]]
+        out[row[j], at] = sums[high[j]] - sums[low[j]]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -155,9 +155,10 @@ def _sweep(
                 kernels.latest(words, column, places, before, low, high, row, out[window], first, size)
             continue
         for k in range(size):
+            sums = kernels.prefixes(words, column + k) if merge is Merge.ADD else None
             for window, (low, high, _) in windows.items():
-                if merge is Merge.ADD:
-                    kernels.add(words, column + k, low, high, row, out[window], first + k)
+                if sums is not None:
+                    kernels.add(sums, low, high, row, out[window], first + k)
                 else:
                     sign = 1 if merge is Merge.MAX else -1
                     kernels.extreme(words, column + k, sign, low, high, row, out[window], first + k)
