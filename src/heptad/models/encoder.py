@@ -66,7 +66,7 @@ class Encoder:
             if kind == "category":
                 vocabularies[name] = _frequent(name, _plain(values), max_categories)
             elif kind == "list":
-                vocabularies[name] = _frequent(name, chain.from_iterable(_lists(values)), max_words)
+                vocabularies[name] = _frequent(name, _words(values), max_words)
         return cls(dict(kinds), vocabularies, int(trained_through))
 
     def __post_init__(self) -> None:
@@ -153,13 +153,11 @@ def _write_category(name: str, values: Any, lookup: dict[Value, int], out: Matri
 
 
 def _write_list(name: str, values: Any, lookup: dict[Value, int], out: Matrix) -> None:
-    lists = _lists(values)
-    code = lookup.get
-    lengths = [len(words) for words in lists]
-    codes = np.asarray([code(word, -1) for words in lists for word in words], dtype=np.int64)
-    rows = np.repeat(np.arange(len(lists)), lengths)
-    known = codes >= 0
-    out[rows[known], codes[known]] = 1.0
+    distinct, which = _distinct(values)
+    table = np.zeros((len(distinct), len(lookup)))
+    for row, words in enumerate(distinct):
+        table[row, [lookup[word] for word in words if word in lookup]] = 1.0
+    out[:] = table[which]
 
 
 _WRITE: Final[Mapping[str, Callable[[str, Any, dict[Value, int], Matrix], None]]] = {
@@ -181,8 +179,21 @@ def _plain(values: Any) -> list[Any]:
     return plain
 
 
-def _lists(values: Any) -> list[list[Any]]:
-    return [[] if words is None else _plain(words) for words in values]
+def _distinct(values: Any) -> tuple[list[tuple[Any, ...]], NDArray[np.int64]]:
+    """The distinct lists, and which of them each row holds: many rows share few lists."""
+    places: dict[tuple[Any, ...], int] = {}
+    rows = (
+        () if words is None else words if type(words) is tuple else tuple(_plain(words)) for words in values
+    )
+    which = np.fromiter((places.setdefault(words, len(places)) for words in rows), np.int64, len(values))
+    return list(places), which
+
+
+def _words(values: Any) -> Iterable[Any]:
+    """Every word of every row, as often as it occurs."""
+    distinct, which = _distinct(values)
+    counts = np.bincount(which, minlength=len(distinct)).tolist()
+    return chain.from_iterable(words * count for words, count in zip(distinct, counts, strict=True))
 
 
 def _frequent(name: str, values: Iterable[Any], most: int) -> list[Value]:

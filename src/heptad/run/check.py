@@ -41,7 +41,8 @@ def check_system(target: Target, profile: Profile, *, progress: Progress) -> dic
     event = target.system.framing.objective.label.event.__name__
     batch = history.batches[event]
     bodies = _bodies(target, batch, int(min(max(LOAD_SECONDS * needs.qps, FEWEST), MOST)))
-    with tempfile.TemporaryDirectory(prefix="heptad-check-") as state, progress.stage("starting a server"):
+    with tempfile.TemporaryDirectory(prefix="heptad-check-") as state:
+        progress.line("starting a server with a state of its own")
         with _server(target, profile, Path(state)) as url:
             with progress.stage(f"{len(bodies)} requests at {needs.qps:g} per second"):
                 open_loop(url, bodies[:20], needs.qps)  # connections and caches

@@ -58,6 +58,7 @@ def open_loop(
 ) -> LoadResult:
     """Post each body to ``/rank`` once, at Poisson times of ``rate`` per second, over several connections."""
     due = np.cumsum(np.random.default_rng(seed).exponential(1.0 / rate, len(bodies)))
+    due *= len(bodies) / rate / due[-1]  # the drawn times, at the very rate
     taken = iter(range(len(bodies)))
     turn, milliseconds = threading.Lock(), [0.0] * len(bodies)
     failed: list[int] = []

@@ -23,7 +23,9 @@ from heptad.plan.nodes import SlotPlan
 
 Longs = NDArray[np.int64]
 
-_CHUNK = 65_536  #: events lifted at a time: `last n` lifts 3 * n words per event, of which three are kept
+_WORDS = (
+    1 << 20
+)  #: words lifted at a time, 8 MB: `last n` lifts 3 * n of them per event, of which three are kept
 _FEW = 128  #: events of a window that are looked at one by one rather than in merged blocks
 
 
@@ -94,8 +96,9 @@ def lift(slot: SlotPlan, held: Held, dictionary: Dictionary) -> Lifted:
             spare += range(first + ENTRY, first + size * ENTRY, ENTRY)
     n = len(held.batch)
     words = np.empty((n, len(kept)), np.int64)
-    for start in range(0, n, _CHUNK):
-        piece = slice(start, start + _CHUNK)
+    step = max(1, _WORDS // slot.words)
+    for start in range(0, n, step):
+        piece = slice(start, start + step)
         chunk = lift_slot(_part(held.batch, slot, piece), slot, dictionary)
         if spare and (chunk[:, spare] != ABSENT).any():
             everything = lift_slot(_part(held.batch, slot, slice(0, n)), slot, dictionary)

@@ -40,7 +40,7 @@ videos = hp.System(
     data=hp.Data(
         static=dict(genres=Film.genres, year=Film.year),
         dynamic=dict(
-            seen=Rating.per("user").last("film", n=1000),
+            seen=Rating.per("user").last("film", n=500),
             user_count=Rating.per("user").count("1d", "30d", "365d", "all"),
             user_mean=Rating.per("user").mean("stars", "30d", "all"),
             user_since=Rating.per("user").since_last(),
