@@ -1,0 +1,39 @@
+"""Runs the benchmarks, all or some: ``python benchmarks/run.py [NAME ...]``; results go to benchmarks/results/.
+
+Names are the scripts' (online_read) or the ids of the plan of benchmarks (B5).
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+#: What each script measures, by its id.
+SCRIPTS = {
+    "B1": "training_set",
+    "B4": "ingest",
+    "B5": "online_read",
+    "B9": "weight",
+    "log": "log_append",
+}
+
+
+def main() -> None:
+    asked = sys.argv[1:] or list(SCRIPTS)
+    for name in asked:
+        script = SCRIPTS.get(name, name)
+        if script not in SCRIPTS.values():
+            known = ", ".join(f"{key} ({value})" for key, value in SCRIPTS.items())
+            sys.exit(f"benchmark {name!r}: expected one of {known}. Fix: make bench B=B9")
+        print(f"== {name}: {script}", flush=True)
+        path = HERE / f"{script}.py"
+        subprocess.run(
+            [sys.executable, str(path), "--json", str(HERE / "results" / f"{script}.json")], check=True
+        )
+
+
+if __name__ == "__main__":
+    main()
