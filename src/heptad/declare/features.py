@@ -32,6 +32,8 @@ class Windowed:
         inner = self.column or ""
         return f"{self.event.__name__}.per({', '.join(map(repr, self.keys))}).{self.aggregation}({inner})"
 
+    __repr__ = __str__
+
 
 @dataclass(frozen=True)
 class Rate:
@@ -120,9 +122,7 @@ class Per:
             raise DeclarationError(
                 f"where of {self._event.__name__}",
                 f"a comparison of a column of {self._event.__name__}",
-                f"{condition.field.owner.__name__}.{condition}"
-                if isinstance(condition, Condition)
-                else shown(condition),
+                shown(condition),
                 f"write for example {self._event.__name__}.column >= 4",
             )
         return Per(self._event, self._keys, condition)
@@ -138,7 +138,7 @@ class Per:
     ) -> Windowed:
         """The aggregation called ``name`` over these windows (``"1h"``, ``"7d"``, ``"all"``, the default)."""
         spec = catalogue.get(name)
-        thing = f"{self._event.__name__}.per({', '.join(map(repr, self._keys))}).{name}"
+        thing = f"{self._event.__name__}.per({', '.join(map(repr, self._keys))}).{name.removesuffix('_n')}"
         if spec.takes != "nothing" and column is None:
             raise DeclarationError(thing, "a column to aggregate", "none", f"write .{name}('column', '1d')")
         if column is not None:

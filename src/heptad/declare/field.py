@@ -28,6 +28,9 @@ class Condition:
     def __str__(self) -> str:
         return f"{self.field.name} {self.op} {self.bound!r}"
 
+    def __repr__(self) -> str:
+        return f"the condition {self.field.owner.__name__}.{self}"
+
     def __bool__(self) -> bool:
         raise DeclarationError(
             f"condition {self}", "a place that takes a condition, such as where=",

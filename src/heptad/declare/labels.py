@@ -21,6 +21,9 @@ class FollowedBy:
     reference: Field
     within: int
 
+    def __repr__(self) -> str:
+        return f"the label of {self.event.__name__} followed by {self.outcome.__name__}"
+
     @property
     def matures_after(self) -> int:
         """Microseconds until the label can be known."""
@@ -34,16 +37,17 @@ class Outcome:
     event: type[Event]
     where: Condition | None
 
+    def __repr__(self) -> str:
+        return f"the label of {self.event.__name__}" + (
+            f" with {self.where}" if self.where is not None else ""
+        )
+
     @property
     def matures_after(self) -> int:
         return 0
 
 
 Label = FollowedBy | Outcome
-
-
-def _condition_text(where: object) -> str:
-    return f"{where.field.owner.__name__}.{where}" if isinstance(where, Condition) else shown(where)
 
 
 def label(
@@ -76,7 +80,7 @@ def label(
             )
         if where is not None and (not isinstance(where, Condition) or where.field.owner is not event):
             raise DeclarationError(
-                thing, f"a condition on {event.__name__}", _condition_text(where),
+                thing, f"a condition on {event.__name__}", shown(where),
                 f"compare a column of {event.__name__}, such as {event.__name__}.column >= 4",
             )  # fmt: skip
         return Outcome(event, where)

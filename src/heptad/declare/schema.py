@@ -236,7 +236,7 @@ class Event(Schema):
         if len(times) != 1:
             raise DeclarationError(
                 f"event {cls.__name__}", "exactly one column of hp.Time",
-                f"{len(times)} ({', '.join(times)})",
+                ", ".join(times) or "none",
                 "annotate the column of event time with hp.Time, once",
             )  # fmt: skip
         keys = [f.name for f in fields.values() if f.role is Role.KEY]
@@ -298,7 +298,7 @@ class Table(Schema):
         if len(ids) != 1:
             raise DeclarationError(
                 f"table {cls.__name__}", "exactly one column of hp.Id, the key",
-                f"{len(ids)} ({', '.join(ids)})",
+                ", ".join(ids) or "none",
                 "annotate the key with hp.Id and other ids with str or int",
             )  # fmt: skip
         times = [f.name for f in fields.values() if f.role is Role.TIME]
@@ -307,9 +307,10 @@ class Table(Schema):
                 f"table {cls.__name__}", "at most one column of hp.Time, valid_from", ", ".join(times),
                 "keep hp.Time for when a row becomes true and make the others int",
             )  # fmt: skip
-        if any(f.role in (Role.KEY, Role.REF) or f.lookup is not None for f in fields.values()):
+        strange = [f.name for f in fields.values() if f.role in (Role.KEY, Role.REF) or f.lookup is not None]
+        if strange:
             raise DeclarationError(
-                f"table {cls.__name__}", "no hp.Key, hp.Ref or hp.lookup", "one of them",
+                f"table {cls.__name__}", "no hp.Key, hp.Ref or hp.lookup", ", ".join(strange),
                 "a table's key is its hp.Id column",
             )  # fmt: skip
 
