@@ -46,7 +46,9 @@ def command(system: str, profile: str, config: Path | None, out: Path | None, js
     chosen = load_profile(target, profile, config)
     folder = out if out is not None else Path(".heptad") / target.name
     with progress(messages()) as shown:
-        summary = part("heptad.run.loop:run_system")(target, chosen, progress=shown, out=folder)
+        summary = part("heptad.run.loop:run_system")(
+            target, chosen, progress=shown, out=folder, render=part("heptad.dashboard:write")
+        )
     if json_file is not None:
         write_json(json_file, summary)
     show_summary(output(), summary)
