@@ -107,15 +107,17 @@ def uncontradicted(posts: list[Post]) -> list[Post]:
 @given(SEEDS)
 def test_order_and_batching_do_not_matter_inside_lateness(seed: int) -> None:
     dice = Dice(seed)
-    plan = dice.plan(size=3)
+    pick = dice.random.choice
+    plan = dice.plan(pick((None, ["last", "last_n"])), size=3)
     streams = sorted({group.stream for group in plan.groups})
-    drawn = [dice.post(dice.setting.epoch, streams) for _ in range(20)]
+    drawn = [dice.post(dice.setting.epoch, streams) for _ in range(25)]
     facts = [
         post for post in drawn if post.stream == "Item"
     ]  # what an event looks up does depend on the order
     start, end = dice.setting.epoch, dice.setting.epoch + 8 * SECOND
+    ties = [pick((start, start + SECOND, start + 2 * SECOND, end)) for _ in drawn]
     events = uncontradicted(
-        [post for post in drawn if post.stream != "Item" and start <= post.row["ts"] <= end]
+        [p._replace(row={**p.row, "ts": t}) for p, t in zip(drawn, ties, strict=True) if p.stream != "Item"]
     )
     request = tuple(dice.request() for _ in range(3))
 
