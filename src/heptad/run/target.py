@@ -24,8 +24,8 @@ SHIPPED = "heptad.systems"
 class Target:
     """A system and where it was found.
 
-    ``address`` is what was asked for, ``name`` is that of the attribute that holds it; ``directory`` the one its module lies in; ``doc`` the
-    module's docstring.
+    ``name`` is that of the attribute that holds it; ``directory`` the one its module lies in; ``doc`` the
+    module's docstring; ``address`` what was asked for.
     """
 
     name: str
