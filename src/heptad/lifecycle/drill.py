@@ -70,17 +70,19 @@ def run_drill(
 ) -> Outcome:
     """Watch from the champion's cut to ``end``; the shift comes after the second window.
 
-    At each window that shows drift after the shift a challenger is trained on what came before the window
-    and tested on the window itself; a refused one is tried again a window later, with more data.
+    At each window that shows drift a challenger is trained on what came before the window and tested on the
+    window itself; a refused one is tried again a window later, with more data. The drill ends when a
+    challenger that has seen the shift is promoted.
     """
     window = duration(drift_trigger(system).window)
     shift_at = champion.cut + 2 * window
     shifted = renew_items(history, system.framing.item.name, shift_at)
     out = Outcome(shift_at)
     monitor = monitor_of(system, champion)
-    said = False
-    for number in range(min(2 + PATIENCE, max(1, (end - champion.cut) // window))):
-        begin, now = champion.cut + number * window, champion.cut + (number + 1) * window
+    said, now = False, champion.cut + window
+    began = champion.cut
+    for number in range(min(2 + PATIENCE, max(1, (end - began) // window))):
+        begin, now = began + number * window, began + (number + 1) * window
         if not said and begin >= shift_at:
             out.note(shift_at, "shift injected", "every second item is replaced by a new one")
             said = True
@@ -93,13 +95,16 @@ def run_drill(
         out.timeline.append(report.timeline())
         out.columns = [column.to_json() for column in report.columns]
         say(f"{format_instant(now)[:10]}: largest PSI {report.worst.psi:.2f} ({report.worst.name})")
-        if report.drifted and _answer(
-            shifted, system, champion, registry, name, report, now, window, effort, out
-        ):
-            break
-    if out.promoted is not None:
-        say("training a challenger on shuffled labels")
-        _corrupted(shifted, system, out.promoted.trained, registry, name, window, effort, out)
+        if not report.drifted:
+            continue
+        attempt = _answer(shifted, system, champion, registry, name, report, now, window, effort, out)
+        if attempt.verdict.passed:
+            champion, monitor = attempt.trained, monitor_of(system, attempt.trained)
+            if now > shift_at:
+                out.promoted = attempt
+                break
+    say("training a challenger on shuffled labels")
+    _corrupted(shifted, system, champion, registry, name, now, window, effort, out)
     return out
 
 
@@ -114,14 +119,14 @@ def _answer(
     window: int,
     effort: Effort,
     out: Outcome,
-) -> bool:
-    """Train and judge a challenger; whether it was promoted."""
+) -> Attempt:
+    """Train and judge a challenger."""
     worst = report.worst
     detail = (
         f"PSI of {worst.name} {worst.psi:.2f}, threshold {worst.threshold:.2f}, {worst.n_current} requests"
     )
     out.note(now, "drift detected", detail)
-    if out.detected_at is None:
+    if out.detected_at is None and now > out.shift_at:
         out.detected_at = now
     span = format_duration(window)
     attempt = challenge(
@@ -135,11 +140,10 @@ def _answer(
         f"{attempt.version.name}: NDCG@10 {ours:.3f}, champion {theirs:.3f}, over the last {span}",
     )
     if attempt.verdict.passed:
-        out.promoted = attempt
         out.note(now, "promoted", f"{attempt.version.name} is champion")
-        return True
-    out.note(now, "refused", _why(attempt))
-    return False
+    else:
+        out.note(now, "refused", _why(attempt))
+    return attempt
 
 
 def _corrupted(
@@ -148,11 +152,11 @@ def _corrupted(
     champion: Trained,
     registry: Registry,
     name: str,
+    now: int,
     window: int,
     effort: Effort,
     out: Outcome,
 ) -> None:
-    now = champion.cut + window
     out.corrupted = attempt = challenge(
         registry, name, system, history, champion,
         now=now, held_back=window, effort=effort, reason="drill: shuffled labels", corrupt=shuffle_labels,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from heptad.declare.features import Calendar
 from heptad.declare.monitoring import OnDrift
 from heptad.declare.system import Declaration
 from heptad.lifecycle.training import Trained
@@ -21,13 +22,14 @@ def drift_trigger(system: Declaration) -> OnDrift:
 
 
 def watched(system: Declaration, columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float64]]:
-    """The columns to watch: those the trigger names, or every number."""
-    names = drift_trigger(system).columns
-    return {
-        name: values
-        for name, values in columns.items()
-        if values.dtype == np.float64 and (not names or name in names)
-    }
+    """The columns to watch: those the trigger names, or every number that does not just tell the time.
+
+    The hour and the weekday of a week's requests follow who came, not what changed.
+    """
+    told = {name for name, feature in system.data.contextual.items() if isinstance(feature, Calendar)}
+    numbers = {name for name, values in columns.items() if values.dtype == np.float64}
+    chosen = set(drift_trigger(system).columns) or numbers - told
+    return {name: values for name, values in columns.items() if name in chosen & numbers}
 
 
 def monitor_of(system: Declaration, trained: Trained, seed: int = 0) -> DriftMonitor:

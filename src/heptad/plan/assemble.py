@@ -211,7 +211,8 @@ def _as_key(values: NDArray[Any], kind: Kind) -> Column:
 def _derive(
     name: str, function: Callable[..., Any], inputs: Mapping[str, NDArray[Any]], n: int
 ) -> NDArray[np.float64]:
-    values = np.asarray(function(**inputs), np.float64)
+    with np.errstate(all="ignore"):  # x / 0 is what the function's author says it is: inf, or NaN
+        values = np.asarray(function(**inputs), np.float64)
     if values.shape != (n,):
         raise ReadError(
             f"feature {name!r}", f"{n} numbers, one per row", f"shape {values.shape}",

@@ -151,10 +151,8 @@ def slices(history: History, target: Target, comparison: Comparison, cut: int) -
     before = set(batch.columns[framing.user.name].values[batch.time < cut].tolist())
     users = comparison.pairs.requests.user.tolist()
     known = np.fromiter((user in before for user in users), np.bool_, len(users))
-    return {
-        "with history": slice_section(comparison, known),
-        "cold start": slice_section(comparison, ~known),
-    }
+    named = {"with history": known, "cold start": ~known}
+    return {name: slice_section(comparison, chosen) for name, chosen in named.items() if chosen.any()}
 
 
 def replayed_requests(history: History, target: Target, begin: int, end: int, most: int) -> Requests:

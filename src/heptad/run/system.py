@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class System(Declaration):
     """The seven steps of one machine-learning system; see `Declaration` for what is checked.
 
-    The declaration reads nothing and changes nothing. `plan` compiles it; `training_set` and `features`
-    open the sources that the profile in heptad.toml names.
+    The declaration reads nothing and changes nothing. `plan` compiles it; `training_set` reads the events it
+    is given, `features` the store it is given.
     """
 
     def __post_init__(self) -> None:

@@ -1,0 +1,96 @@
+"""Writes the README's two generated parts anew: the declaration that runs, and the table of measured numbers.
+
+    python docs/readme.py
+
+The numbers come from benchmarks/results/: videos.json is the summary of a `heptad run videos`, the others are
+written by `make bench`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = "benchmarks/results"
+
+
+def declaration() -> str:
+    """The shipped declaration, as it is in its file."""
+    source = (ROOT / "src/heptad/systems/videos/system.py").read_text(encoding="utf-8")
+    return f"```python\n{source.strip()}\n```"
+
+
+def measured() -> str:
+    """One row per number, each with the command that reproduces it and a link to where it is kept."""
+    run, read, weight = (_result(name) for name in ("videos", "online_read", "weight"))
+    rows = [*_of_run(run), *_of_read(read), *_of_weight(weight)]
+    rows += _rate("training_set", "make bench B=B1") + _rate("ingest", "make bench B=B4")
+    head = "| what | measured | command |\n|---|---|---|\n"
+    return head + "\n".join(f"| {what} | {value} | {command} |" for what, value, command in rows)
+
+
+def _of_run(run: dict[str, Any]) -> list[tuple[str, str, str]]:
+    command = f"[`heptad run videos`]({RESULTS}/videos.json)"
+    ours, ends = run["metrics"]["heptad"], run["intervals"]["heptad"]["ndcg@10"]
+    others = ", ".join(
+        f"{name} {scores['ndcg@10']:.3f}" for name, scores in run["metrics"].items() if "auc" not in scores
+    )
+    audit, latency = run["audit"], run["latency_ms"]
+    disease = next(row for row in run["disease"]["rows"] if row["name"].startswith("leak"))
+    shown = f"{ours['ndcg@10']:.3f} [{ends[0]:.3f}, {ends[1]:.3f}]"
+    return [
+        ("NDCG@10, prequential, full ranking (95 % interval)", f"{shown}; {others}", command),
+        ("the same model with an event-time leak: offline, then replayed",
+         f"{disease['offline']:.3f}, {disease['replayed']:.3f}", command),
+        ("served values recomputed by the oracle; wrong", f"{audit['compared']:,}; {audit['mismatches']}", command),
+        ("rank request in process, 200 candidates × 29 columns: p50, p99",
+         f"{latency['p50']:.1f} ms, {latency['p99']:.1f} ms", command),
+        ("whole loop, warm", f"{sum(run['seconds'].values()):.0f} s", command),
+    ]  # fmt: skip
+
+
+def _of_read(read: dict[str, Any]) -> list[tuple[str, str, str]]:
+    store = read["embedded"]["500 rows"]
+    value = f"{store['p50_us'] / 1e3:.1f} ms, {store['p99_us'] / 1e3:.1f} ms"
+    what = "feature read, 500 rows × 50 columns, embedded store: p50, p99"
+    return [(what, value, f"[`make bench B=B5`]({RESULTS}/online_read.json)")]
+
+
+def _of_weight(weight: dict[str, Any]) -> list[tuple[str, str, str]]:
+    command = f"[`make bench B=B9`]({RESULTS}/weight.json)"
+    seconds = weight["seconds"]
+    return [
+        ("`import heptad`; `heptad --help`",
+         f"{seconds['import heptad']['median']:.2f} s; {seconds['heptad --help']['median']:.2f} s", command),
+        ("installed core", f"{weight['installed_mb']['core']:.0f} MB", command),
+    ]  # fmt: skip
+
+
+def _rate(name: str, command: str) -> list[tuple[str, str, str]]:
+    found = _result(name)
+    return [(row["what"], row["value"], f"[`{command}`]({RESULTS}/{name}.json)") for row in found.get("shown", [])]
+
+
+def _result(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((ROOT / RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def renewed(text: str) -> str:
+    """The README with both parts as they should be now."""
+    for name, part in (("declaration", declaration()), ("measured", measured())):
+        begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+        text = re.sub(f"{begin}.*?{end}", lambda _, b=begin, p=part, e=end: f"{b}\n{p}\n{e}", text, flags=re.DOTALL)
+    return text
+
+
+def main() -> None:
+    readme = ROOT / "README.md"
+    readme.write_text(renewed(readme.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
