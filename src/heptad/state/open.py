@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from heptad.errors import StateError
 from heptad.state.store import Store
@@ -23,15 +23,36 @@ def _memory(place: str, state_hash: str, readonly: bool) -> Store:
 def _embedded(place: str, state_hash: str, readonly: bool) -> Store:
     from heptad.state.stores.embedded import EmbeddedStore  # LMDB is loaded where it is used
 
+    return EmbeddedStore(_directory(place), state_hash, readonly=readonly)
+
+
+def _nothing(place: str) -> None:
+    """A state in memory is gone when its store is."""
+
+
+def _discard_embedded(place: str) -> None:
+    from heptad.state.stores.embedded import discard
+
+    discard(_directory(place))
+
+
+def _directory(place: str) -> str:
     path = place.removeprefix("//")
     if not path:
         raise StateError(
             f"the store 'embedded:{place}'", "a directory", "none", "write embedded:///absolute/path or embedded:path"
         )  # fmt: skip
-    return EmbeddedStore(path, state_hash, readonly=readonly)
+    return path
 
 
-_SCHEMES: Final[dict[str, Callable[[str, str, bool], Store]]] = {"memory": _memory, "embedded": _embedded}
+class _Scheme(NamedTuple):
+    """How a kind of store is opened, and emptied."""
+
+    open: Callable[[str, str, bool], Store]
+    discard: Callable[[str], None]
+
+
+_SCHEMES: Final = {"memory": _Scheme(_memory, _nothing), "embedded": _Scheme(_embedded, _discard_embedded)}
 
 
 def open_store(url: str, state_hash: str, *, readonly: bool = False) -> Store:
@@ -41,10 +62,21 @@ def open_store(url: str, state_hash: str, *, readonly: bool = False) -> Store:
     ``readonly`` is for a process beside the one that commits. Raises StateError for an unknown scheme, and
     where the state is another plan's.
     """
-    scheme, colon, place = url.partition(":")
-    if not colon or scheme not in _SCHEMES:
+    scheme, place = _parts(url)
+    return scheme.open(place, state_hash, readonly)
+
+
+def discard_state(url: str) -> None:
+    """Empty the store a URL names, whichever plan's state is in there: only where the log can rebuild it."""
+    scheme, place = _parts(url)
+    scheme.discard(place)
+
+
+def _parts(url: str) -> tuple[_Scheme, str]:
+    name, colon, place = url.partition(":")
+    if not colon or name not in _SCHEMES:
         raise StateError(
-            f"the store {url!r}", f"a URL of one of: {', '.join(_SCHEMES)}", scheme or "nothing",
+            f"the store {url!r}", f"a URL of one of: {', '.join(_SCHEMES)}", name or "nothing",
             "write memory: or embedded:///path",
         )  # fmt: skip
-    return _SCHEMES[scheme](place, state_hash, readonly)
+    return _SCHEMES[name], place

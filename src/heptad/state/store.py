@@ -96,9 +96,13 @@ def check_follows(before: Meta, after: Meta) -> None:
         )  # fmt: skip
 
 
-def other_plan(thing: str, expected: str, got: str) -> StateError:
+class OtherPlan(StateError):
+    """A state that another plan made."""
+
+
+def other_plan(thing: str, expected: str, got: str) -> OtherPlan:
     """The error of a state that another plan made."""
-    return StateError(
+    return OtherPlan(
         thing, f"a state of the plan's state hash {expected}", got,
         "delete the state and let it be rebuilt from the log, or run the plan that made it",
     )  # fmt: skip

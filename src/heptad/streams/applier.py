@@ -19,7 +19,7 @@ from heptad.plan.nodes import Plan
 from heptad.state.absorb import absorb
 from heptad.state.admission import Admission, Facts, Verdict, facts
 from heptad.state.layout import layouts_of
-from heptad.state.store import Commit, Meta, Store
+from heptad.state.store import Commit, Meta, Store, other_plan
 from heptad.streams.clock import Clock
 from heptad.streams.dead_letters import DeadLetter, DeadLetters
 from heptad.streams.log import Log
@@ -121,15 +121,8 @@ class Applier:
         self._meta = saved.meta
         self._next = saved.meta.offsets.get(self._log.partition, 0)
         if saved.meta.state_hash != self._plan.state_hash:
-            raise StateError(
-                "the store's state", f"that of plan {self._plan.state_hash}", f"of plan {saved.meta.state_hash}",
-                "open the store with this plan, which begins a new state",
-            )  # fmt: skip
-        if self._next > self._log.end:
-            raise StateError(
-                "the store's state", f"one of at most {self._log.end} records, which log {self._log.path} holds",
-                f"one of {self._next}", "begin a new state: it is rebuilt from the log",
-            )  # fmt: skip
+            raise other_plan("the store's state", self._plan.state_hash, saved.meta.state_hash)
+        check_covered(saved.meta, self._log)
         self._admission = Admission(self._plan, saved)
         self._dictionary = LocalDictionary({value: code for code, value in enumerate(saved.values)})
         self._values = len(saved.values)
@@ -220,6 +213,16 @@ class Applier:
             case _:
                 expected, got = "the row that came first under this id", "another row"
         return DeadLetter(record.offset, record.stream, verdict.value, expected, got, record.row)
+
+
+def check_covered(meta: Meta, log: Log) -> None:
+    """Raise StateError where a state covers records that the log does not hold."""
+    offset = meta.offsets.get(log.partition, 0)
+    if offset > log.end:
+        raise StateError(
+            "the store's state", f"one of at most {log.end} records, which log {log.path} holds", f"one of {offset}",
+            "begin a new state (heptad.streams.ingest.open_state does): it is rebuilt from the log",
+        )  # fmt: skip
 
 
 def _shown(time: int) -> str:

@@ -4,13 +4,50 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from heptad.errors import StateError
 from heptad.plan.nodes import Plan
-from heptad.state.store import Store
+from heptad.state.open import discard_state, open_store
+from heptad.state.store import OtherPlan, Store
 from heptad.streams.appender import Appender
-from heptad.streams.applier import Applier
+from heptad.streams.applier import Applier, check_covered
 from heptad.streams.clock import Clock
 from heptad.streams.dead_letters import DeadLetters
 from heptad.streams.log import Log
+
+
+def open_state(url: str, plan: Plan, log: Log) -> Store:
+    """The store a URL names, as a state of this plan and this log; emptied first where it is another's.
+
+    A state is a checkpoint of the log: one that another plan made, or that covers more records than the log
+    holds (its disk came back from an older copy), is discarded, and the applier rebuilds it. Raises StateError
+    where that is needed and the log no longer begins at its beginning.
+    """
+    reason = _unfit(url, plan, log)
+    if reason is None:
+        return open_store(url, plan.state_hash)
+    if log.first > 0:
+        raise StateError(
+            f"the state at {url}", "a whole log to rebuild it from", f"a log from offset {log.first} ({reason})",
+            "restore the log's older segments, or the state that fits it",
+        ) from reason  # fmt: skip
+    discard_state(url)
+    return open_store(url, plan.state_hash)
+
+
+def _unfit(url: str, plan: Plan, log: Log) -> StateError | None:
+    """Why the state at a URL cannot be gone on from."""
+    try:
+        store = open_store(url, plan.state_hash)
+    except OtherPlan as error:
+        return error
+    try:
+        with store.snapshot() as snapshot:
+            check_covered(snapshot.meta, log)
+    except StateError as error:
+        return error
+    finally:
+        store.close()
+    return None
 
 
 class Ingest(NamedTuple):

@@ -183,7 +183,7 @@ def test_a_clock_that_was_set_back_does_not_bring_arrivals_behind_the_frontier(h
 def test_a_store_of_another_plan_or_of_a_longer_log_is_refused(here: Deployment) -> None:
     here.post(100, sale(1, 100))
     here.applier.apply()
-    with pytest.raises(StateError, match="the store's state: expected that of plan"):
+    with pytest.raises(StateError, match="the store's state: expected a state of the plan's state hash"):
         Applier(plan_of("1d"), here.log, here.store, here.clock)
     with (
         Log.open("/other", files=FaultyFiles()) as other,
