@@ -68,11 +68,9 @@ def compare(
     system: Declaration, pairs: Pairs, scored: Mapping[str, tuple[Floats, Floats | None]]
 ) -> Comparison:
     """Measure every model: ``scored`` maps its name to (score, probability or None), (p,) each."""
-    positive = pairs.requests.label > 0
-    codes, _ = factorize(np.concatenate([pairs.item, pairs.requests.item[positive]]))
-    truth = (pairs.requests.of[positive], codes[len(pairs) :])
+    codes, _ = factorize(np.concatenate([pairs.item, pairs.requests.item]))
     contenders = {
-        name: _measure(system, name, pairs, codes[: len(pairs)], truth, score, probability)
+        name: _measure(system, name, pairs, codes[: len(pairs)], codes[len(pairs) :], score, probability)
         for name, (score, probability) in scored.items()
     }
     clusters, _ = factorize(pairs.requests.user)
@@ -96,17 +94,20 @@ def _measure(
     name: str,
     pairs: Pairs,
     codes: NDArray[np.int64],
-    truth: tuple[NDArray[np.int64], NDArray[np.int64]],
+    acted: NDArray[np.int64],
     score: Floats,
     probability: Floats | None,
 ) -> Contender:
-    lists = top_lists(pairs, codes, score, max(DEPTHS))
-    ranked = ranking.ranked_lists(lists, *truth)
+    """``codes`` (p,) of the candidates and ``acted`` (m,) of the outcomes' items: alike for the same item."""
+    asked = _asked(system)
+    lists = top_lists(pairs, codes, score, max(*DEPTHS, system.requirements.shown, *(k for _, k in asked)))
+    positive = pairs.requests.label > 0
+    ranked = ranking.ranked_lists(lists, pairs.requests.of[positive], acted[positive])
     values = {
         "ndcg@10": ranking.ndcg(ranked, 10),
         **{f"recall@{k}": ranking.recall(ranked, k) for k in DEPTHS},
         "hit@10": ranking.hit(ranked, 10),
-        **{f"{m}@{k}": ranking.per_request(ranked, f"{m}@{k}") for m, k in _asked(system)},
+        **{f"{m}@{k}": ranking.per_request(ranked, f"{m}@{k}") for m, k in asked},
     }
     metrics = {metric: ranking.mean(v) for metric, v in values.items()}
     if probability is not None:
@@ -117,7 +118,7 @@ def _measure(
             "ece": calibration.ece(probability, pairs.label),
         }
         values["logloss"] = classification.logloss_rows(probability, pairs.label)
-    kpi = _kpi(system, pairs, lists, *truth)
+    kpi = kpi_of(pairs, lists[:, : system.requirements.shown], acted)
     return Contender(name, score, probability, metrics, values, kpi, lists)
 
 
@@ -127,19 +128,18 @@ def _asked(system: Declaration) -> list[tuple[str, int]]:
     return [(metric, int(depth)) for metric, depth in named]
 
 
-def _kpi(
-    system: Declaration,
-    pairs: Pairs,
-    lists: NDArray[np.int64],
-    request: NDArray[np.int64],
-    item: NDArray[np.int64],
-) -> float:
-    """What the KPI adds up over the items shown, per 1,000 requests."""
-    value = pairs.requests.value[pairs.requests.label > 0]
-    worth = value > 0
-    shown = lists[:, : system.requirements.shown]
-    ranked = ranking.ranked_lists(shown, request[worth], item[worth], value[worth])
-    return 1000.0 * float(ranked.gains.sum()) / max(len(pairs.requests), 1)
+def kpi_of(pairs: Pairs, shown: NDArray[np.int64], acted: NDArray[np.int64]) -> float:
+    """What the KPI adds up over the items shown (n, k), per 1,000 requests; ``acted`` (m,) as in `_measure`.
+
+    Requests with an outcome whose KPI is not settled yet are left out; NaN where none is left.
+    """
+    requests = pairs.requests
+    settled = np.ones(len(requests), np.bool_)
+    settled[requests.of[np.isnan(requests.value)]] = False
+    width = int(max(shown.max(initial=-1), acted.max(initial=-1))) + 1
+    cells = (np.arange(len(requests))[:, None] * width + shown)[(shown >= 0) & settled[:, None]]
+    gained = requests.value[np.isin(requests.of * width + acted, cells)]
+    return 1000.0 * float(gained.sum()) / int(settled.sum()) if settled.any() else float("nan")
 
 
 def top_lists(pairs: Pairs, codes: NDArray[Any], score: Floats, depth: int) -> NDArray[np.int64]:

@@ -34,13 +34,14 @@ class History:
 
     @property
     def hash(self) -> str:
-        """SHA-256 over times, ties and columns of every batch, 16 hex digits: the data's part of a lineage."""
+        """SHA-256 over times, ties and columns with their nulls, 16 hex digits: the data's part of a lineage."""
         digest = hashlib.sha256()
         for name in sorted(self.batches):
             batch = self.batches[name]
             digest.update(name.encode())
-            for array in (batch.time, batch.tie, *(c.values for c in batch.columns.values())):
-                digest.update(_bytes(array))
+            digest.update(_bytes(batch.time) + _bytes(batch.tie))
+            for column, (values, valid) in batch.columns.items():
+                digest.update(column.encode() + _bytes(values) + _bytes(valid))
         return digest.hexdigest()[:16]
 
 

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heptad.declare.framing import Ranking
-from heptad.declare.requirements import Total
 from heptad.declare.types import Role
 from heptad.plan.batch import Batch, Column
 
@@ -25,7 +24,8 @@ class Requests:
 
     ``user`` and ``t`` (n,); ``context`` holds the other columns of each request's first event (n,).
     ``of`` (m,) is the request of each outcome, ``item`` (m,) and ``label`` (m,) 0.0 or 1.0; an item is named
-    once per request, positive if any of its outcomes is; ``value`` (m,) is what it adds to the KPI.
+    once per request, positive if any of its outcomes is; ``value`` (m,) is what it adds to the KPI, NaN where
+    that is not settled yet.
     """
 
     user: NDArray[Any]
@@ -59,10 +59,13 @@ class Requests:
         return np.bincount(self.of[self.label > 0], minlength=len(self)).astype(np.int64)
 
 
-def requests_of(batch: Batch, labels: NDArray[np.float64], framing: Ranking, kpi: Total) -> Requests:
+def requests_of(
+    batch: Batch, labels: NDArray[np.float64], framing: Ranking, worth: NDArray[np.float64]
+) -> Requests:
     """The requests of the label's events; ``labels`` (events,) is NaN where it is not settled yet.
 
-    Events whose user or item is null, and unsettled ones, are left out.
+    ``worth`` (events,) is what each event adds to the KPI, NaN where that is not settled yet. Events whose
+    user or item is null, and those without a settled label, are left out.
     """
     user, item = batch.columns[framing.user.name], batch.columns[framing.item.name]
     usable = np.flatnonzero(user.valid & item.valid & ~np.isnan(labels))
@@ -79,13 +82,12 @@ def requests_of(batch: Batch, labels: NDArray[np.float64], framing: Ranking, kpi
     distinct, inverse = np.unique(pair, return_inverse=True)
     label = np.zeros(len(distinct))
     np.maximum.at(label, inverse, labels[usable])
-    worth = np.ones(len(batch)) if kpi.column is None else batch.columns[kpi.column.name].values
     value = np.zeros(len(distinct))
-    np.add.at(value, inverse, labels[usable] * worth[usable])
+    np.add.at(value, inverse, worth[usable])
     context = {
         f.name: batch.columns[f.name].take(first)
         for f in batch.stream.fields
-        if f.role is Role.VALUE and f.name not in (framing.user.name, framing.item.name)
+        if f.role in (Role.VALUE, Role.REF) and f.name not in (framing.user.name, framing.item.name)
     }
     width = max(len(items), 1)
     return Requests(

@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from heptad.declare.labels import Label
 from heptad.declare.model import GBDT, Logistic, Model
 from heptad.declare.system import Declaration
 from heptad.errors import DataError
@@ -69,11 +70,18 @@ class Trained:
 
 def settled_requests(history: History, system: Declaration, now: int) -> Requests:
     """Requests whose labels could be known by ``now`` (DESIGN §3.15)."""
-    label = system.framing.objective.label
+    label, kpi = system.framing.objective.label, system.requirements.kpi.total
     batch = history.batches[label.event.__name__]
-    settled = matured(label, batch.time, now)
-    values = np.where(settled, label_values(label, history.batches).value, np.nan)
-    return requests_of(batch, values, system.framing, system.requirements.kpi.total)
+    worth = _settled(history, kpi.where, now)
+    if kpi.column is not None:  # a null adds nothing: it is held as 0
+        worth = worth * batch.columns[kpi.column.name].values
+    return requests_of(batch, _settled(history, label, now), system.framing, worth)
+
+
+def _settled(history: History, label: Label, now: int) -> NDArray[np.float64]:
+    """The label of each of its events, 1.0 or 0.0, NaN where it could not be known by ``now``."""
+    time = history.batches[label.event.__name__].time
+    return np.where(matured(label, time, now), label_values(label, history.batches).value, np.nan)
 
 
 def ranker_pairs(history: History, system: Declaration, cut: int, effort: Effort) -> Pairs:
@@ -85,6 +93,11 @@ def ranker_pairs(history: History, system: Declaration, cut: int, effort: Effort
     began = int(np.quantile(requests.t[past], 1.0 - RANKER_SHARE, method="nearest"))
     chosen = past & (requests.t >= began) & (requests.relevant() > 0)
     places = np.flatnonzero(chosen)
+    if not len(places):
+        raise DataError(
+            "training", "requests with a true label among the newest quarter before the cut", "none",
+            "train on a longer history, or look at the label's condition",
+        )  # fmt: skip
     if len(places) > effort.requests:
         chosen[places[: -effort.requests]] = False
         began = int(requests.t[places[-effort.requests]])
