@@ -1,4 +1,4 @@
-"""Writes the README's two generated parts anew: the declaration that runs, and the table of measured numbers.
+"""Writes the generated parts of the READMEs anew: the declaration that runs, and the measured numbers.
 
     python docs/readme.py
 
@@ -27,7 +27,7 @@ def measured() -> str:
     """One row per number, each with the command that reproduces it and a link to where it is kept."""
     run, read, weight = (_result(name) for name in ("videos", "online_read", "weight"))
     rows = [*_of_run(run), *_of_read(read), *_of_weight(weight)]
-    rows += _rate("training_set", "make bench B=B1") + _rate("ingest", "make bench B=B4")
+    rows += _of_training_set(_result("training_set"))
     head = "| what | measured | command |\n|---|---|---|\n"
     return head + "\n".join(f"| {what} | {value} | {command} |" for what, value, command in rows)
 
@@ -69,9 +69,11 @@ def _of_weight(weight: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]  # fmt: skip
 
 
-def _rate(name: str, command: str) -> list[tuple[str, str, str]]:
-    found = _result(name)
-    return [(row["what"], row["value"], f"[`{command}`]({RESULTS}/{name}.json)") for row in found.get("shown", [])]
+def _of_training_set(built: dict[str, Any]) -> list[tuple[str, str, str]]:
+    size = f"{built['events'] / 1e6:g}M events, {built['rows'] / 1e3:g}k rows × {built['columns']} columns"
+    what = f"training set, memory to memory, {size}: rows per second, uniform and Zipf keys"
+    rates = (f"{built[keys]['as_happened']['rows_per_s'] / 1e3:.0f}k" for keys in ("uniform", "zipf"))
+    return [(what, ", ".join(rates), f"[`make bench B=B1`]({RESULTS}/training_set.json)")]
 
 
 def _result(name: str) -> dict[str, Any]:
@@ -79,17 +81,51 @@ def _result(name: str) -> dict[str, Any]:
     return found
 
 
-def renewed(text: str) -> str:
-    """The README with both parts as they should be now."""
-    for name, part in (("declaration", declaration()), ("measured", measured())):
+def contenders() -> str:
+    """The models of videos side by side, all requests and the two slices."""
+    run = _result("videos")
+    names = list(run["metrics"])
+    head = "| | " + " | ".join(names) + " |\n|---|" + "---|" * len(names) + "\n"
+    rows = [("all requests, NDCG@10", run["metrics"], run["intervals"])]
+    for name, part in run["slices"].items():
+        rows.append((f"{name} ({part['n']:,} requests), NDCG@10", part["metrics"], part["intervals"]))
+    lines = []
+    for title, metrics, intervals in rows:
+        cells = [f"{metrics[m]['ndcg@10']:.3f} [{_ends(intervals[m]['ndcg@10'])}]" for m in names]
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    paired = [
+        f"{row['model']} − {row['against']}: {row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+        for row in run["paired"]
+    ]
+    after = f"\n\nPaired differences of NDCG@10, 95 %: {'; '.join(paired)}. From the run kept in `{RESULTS}/videos.json`."
+    return head + "\n".join(lines) + after
+
+
+def _ends(interval: list[float]) -> str:
+    return f"{interval[0]:.3f}, {interval[1]:.3f}"
+
+
+PARTS = {
+    "README.md": {"declaration": declaration, "measured": measured},
+    "src/heptad/systems/videos/README.md": {"measured": contenders},
+}
+
+
+def renewed(file: str) -> str:
+    """The file with its generated parts as they should be now."""
+    text = (ROOT / file).read_text(encoding="utf-8")
+    for name, make in PARTS[file].items():
+        part = make()
         begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-        text = re.sub(f"{begin}.*?{end}", lambda _, b=begin, p=part, e=end: f"{b}\n{p}\n{e}", text, flags=re.DOTALL)
+        text = re.sub(
+            f"{begin}.*?{end}", lambda _, b=begin, p=part, e=end: f"{b}\n{p}\n{e}", text, flags=re.DOTALL
+        )
     return text
 
 
 def main() -> None:
-    readme = ROOT / "README.md"
-    readme.write_text(renewed(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    for file in PARTS:
+        (ROOT / file).write_text(renewed(file), encoding="utf-8")
 
 
 if __name__ == "__main__":

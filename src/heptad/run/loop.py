@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import json
 import os
 import shutil
@@ -123,7 +125,7 @@ def run_system(
     summary["drift"] = outcome.section
     summary["rows"] = rows_section(loaded, trained, comparison, requests)
     summary["models"] = [_model(v) for v in registry.versions(target.name)[-8:]]
-    summary["data"] = data_section(target)
+    summary["data"] = data_section(target, profile)
     summary["requirements"] = measured_requirements(system, summary, served)
     summary["seconds"] = watch.seconds
     if render is not None:
@@ -176,10 +178,14 @@ def rows_section(
     }
 
 
-def data_section(target: Target) -> dict[str, Any]:
-    """Name, licence and citation of a catalogued data set, where the system's data module names one."""
-    described = getattr(target.module, "DATA", None)
-    return dict(described()) if callable(described) else {"name": str(target.directory)}
+def data_section(target: Target, profile: Profile) -> dict[str, Any]:
+    """What the system's own data module says of its data (`about`), else where each stream was read from."""
+    package = target.module.__name__.rpartition(".")[0]
+    if package and importlib.util.find_spec(f"{package}.data") is not None:
+        about = getattr(importlib.import_module(f"{package}.data"), "about", None)
+        if callable(about):
+            return dict(about())
+    return {"name": ", ".join(f"{stream} from {source.url}" for stream, source in profile.sources.items())}
 
 
 def write_summary(summary: dict[str, Any], path: Path) -> None:

@@ -10,6 +10,18 @@ DATASET = "movielens-100k"
 _SECOND = 1_000_000  #: the data's times are whole seconds; heptad's are microseconds
 
 
+def about() -> dict[str, str]:
+    """What a report says of the data: name, licence, citation, and the checksum of the ratings."""
+    found = catalogue.describe(DATASET)
+    ratings = next(file for file in found.files if file.name == "ml-100k.inter")
+    return {
+        "name": found.title,
+        "licence": found.licence,
+        "citation": found.citation,
+        "sha256": ratings.sha256,
+    }
+
+
 def films() -> Any:
     """Arrow table of the 1,682 films: film, title, genres, year (null where the release year is unknown)."""
     import pyarrow as pa

@@ -1,0 +1,31 @@
+"""The READMEs show the declaration that runs and the numbers that benchmarks/results/ holds."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+_SPEC = importlib.util.spec_from_file_location("docs_readme", ROOT / "docs" / "readme.py")
+assert _SPEC is not None
+assert _SPEC.loader is not None
+readme = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(readme)
+
+
+@pytest.mark.parametrize("file", readme.PARTS)
+def test_generated_parts_are_current(file: str) -> None:
+    assert (ROOT / file).read_text(encoding="utf-8") == readme.renewed(file), "run: python docs/readme.py"
+
+
+def test_a_changed_number_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = readme._result("videos")
+    other["audit"]["compared"] += 1
+    held = readme._result
+    monkeypatch.setattr(readme, "_result", lambda name: other if name == "videos" else held(name))
+    assert (ROOT / "README.md").read_text(encoding="utf-8") != readme.renewed("README.md")
+
+
+def test_the_documented_commands_are_the_two_that_start_everything() -> None:
+    block = (ROOT / "README.md").read_text(encoding="utf-8").partition("```bash\n")[2].partition("```")[0]
+    assert block.splitlines()[:2] == ["make run", "make test"]
