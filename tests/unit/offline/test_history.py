@@ -59,7 +59,7 @@ def replay(plan, posts):
 
 
 @given(histories())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_history_is_what_its_replay_would_log(drawn):
     plan, posts, asked, t = drawn
     held, report = admit_history(plan, enrich(plan, batches(plan, posts)))

@@ -54,6 +54,7 @@ def test_every_aggregation_as_known(name, data):
 
 
 @given(worlds())
+@settings(max_examples=60)
 def test_as_happened_sees_every_offset(world):
     want = expected(world, [len(world.log)] * len(world.t))
     assert differences(want, got(world, world.o, "as_happened")) == []
