@@ -158,6 +158,7 @@ class Pipeline:
         nobody = Asked("", "", 1, dict.fromkeys(self.shape.required))
         with self._reader.open() as session:
             self._history(session, nobody)
+            self._fallback.items(1, (), session.meta)
             if self.scorer is not None and self._counts is not None:
                 found = self.scorer.retriever.retrieve([()], None, self._counts.at(session.meta))
                 self.scorer.probability(self.scorer.encode(self._features(session, nobody, found)))
