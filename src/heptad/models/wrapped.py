@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import hmac
+import inspect
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,7 +32,8 @@ class Wrapped:
 
     Each `fit` starts from a copy of the object as it was given, so a retrain never continues an old fit.
     The estimator gets the matrix as it is: NaN where a value is missing. ``predict_proba`` may return (n,) or
-    (n, 2); of two columns the second is the probability of 1. Weights go to ``fit(..., sample_weight=)``.
+    (n, 2); of two columns the second is the probability of 1. Weights go to ``fit(..., sample_weight=)`` where
+    it has that parameter; an estimator without it learns unweighted, and calibration sets its level right.
     """
 
     family: ClassVar[str] = "wrapped"
@@ -41,10 +43,17 @@ class Wrapped:
         self._fitted: Any = None
 
     def fit(self, x: Matrix, y: Vector, weight: Vector | None = None) -> Self:
-        """Fit a fresh copy of the estimator."""
+        """Fit a fresh copy of the estimator. Raises DataError where its own ``fit`` fails."""
         check_training(self.family, x, y, weight)
         self._fitted = copy.deepcopy(self._prototype)
-        self._fitted.fit(x, y, **({} if weight is None else {"sample_weight": weight}))
+        weighs = "sample_weight" in inspect.signature(self._fitted.fit).parameters
+        try:
+            self._fitted.fit(x, y, **({"sample_weight": weight} if weighs and weight is not None else {}))
+        except Exception as error:
+            raise DataError(
+                f"fit of {type(self._fitted).__name__}", "a model of the training rows, NaN where a value is missing",
+                f"{type(error).__name__}: {error}", "mend the estimator, or put an imputer before it in a pipeline",
+            ) from error  # fmt: skip
         return self
 
     def predict_proba(self, x: Matrix) -> Vector:

@@ -198,3 +198,28 @@ def test_an_unknown_family_or_damaged_trees_are_refused(tmp_path):
     (tmp_path / "family.json").write_text('{"family": "oracle"}')
     with pytest.raises(StateError, match="oracle"):
         load_classifier(tmp_path)
+
+
+class Unweighted(Broken):
+    """An estimator that names no weights, and one whose fit takes anything but refuses them."""
+
+    def fit(self, x, y, **steps):
+        if steps:
+            raise ValueError(f"no step of these names: {steps}")
+        return self
+
+
+def test_weights_go_only_to_an_estimator_that_names_them():
+    rows = np.zeros((2, 1)), np.array([0.0, 1.0]), np.array([1.0, 3.0])
+    assert Wrapped(Broken([0.2, 0.4])).fit(*rows).predict_proba(rows[0]).tolist() == [0.2, 0.4]
+    assert Wrapped(Unweighted([0.2, 0.4])).fit(*rows).predict_proba(rows[0]).tolist() == [0.2, 0.4]
+
+
+class Failing(Broken):
+    def fit(self, x, y):
+        raise ValueError("Input X contains NaN")
+
+
+def test_an_estimator_that_fails_is_named():
+    with pytest.raises(DataError, match=r"fit of Failing.*ValueError: Input X contains NaN"):
+        Wrapped(Failing(None)).fit(np.zeros((2, 1)), np.array([0.0, 1.0]))
