@@ -14,11 +14,14 @@ _METRICS = ("ndcg@10", "recall@10", "hit@10", "recall@100", "auc", "logloss", "n
 
 def show_summary(console: Console, summary: Mapping[str, Any]) -> None:
     """Print metrics with their intervals, the gate, the audit, latency, requirements, and the report's path."""
-    for make in (_rows, _metrics, _paired, _slices, _disease, _gate, _audit, _latency, _drift):
+    before: object = None
+    for make in (_rows, _metrics, _paired, _slices, _disease, _gate, _audit, _latency, _drift, _requirements):
         for piece in make(summary):
-            console.print(piece)
-    if summary.get("requirements"):
-        console.print(requirements_table(summary["requirements"]))
+            if before is not None and (isinstance(piece, Table) or isinstance(before, Table)):
+                console.print()
+            console.print(piece, soft_wrap=not isinstance(piece, Table))
+            before = piece
+    console.print()
     if summary.get("seconds"):
         stages = ", ".join(f"{name} {value:.1f}" for name, value in summary["seconds"].items())
         console.print(f"seconds  {stages}", soft_wrap=True)
@@ -152,6 +155,11 @@ def _latency(summary: Mapping[str, Any]) -> list[Any]:
         return []
     times = ", ".join(f"{key} {found[key]:.1f} ms" for key in ("p50", "p99", "max") if key in found)
     return [f"latency  {times} over {_number(found.get('requests', 0))} requests"]
+
+
+def _requirements(summary: Mapping[str, Any]) -> list[Any]:
+    rows = summary.get("requirements")
+    return [requirements_table(rows)] if rows else []
 
 
 def _drift(summary: Mapping[str, Any]) -> list[Any]:
