@@ -57,9 +57,13 @@ class Writer:
     def post(self, stream: str, rows: Sequence[Mapping[str, Any]]) -> Future[Posted]:
         """Append rows of one stream, all or none. Raises DataError where one does not fit its schema."""
         done: Future[Posted] = Future()
-        durable = self._appender.submit(stream, rows)
-        self._open_posts.add(done)
+        self._open_posts.add(done)  # first: its verdicts are kept as long as it is open
         done.add_done_callback(self._open_posts.discard)
+        try:
+            durable = self._appender.submit(stream, rows)
+        except BaseException:
+            self._open_posts.discard(done)
+            raise
         durable.add_done_callback(lambda offsets: self._durable(offsets, done))
         return done
 
@@ -107,6 +111,8 @@ class Writer:
                 self.failure = error
             for offsets, done in asked:
                 self._answer(offsets, done)
+            if not self._open_posts:
+                self._verdicts.clear()  # of posts that were told of a failure, and applied since
 
     def _patience(self) -> float | None:
         """Seconds until there is something to do without a post: a pending event comes due, or a retry."""
@@ -127,4 +133,4 @@ class Writer:
             error.__cause__ = self.failure
             done.set_exception(error)
         else:
-            done.set_result(Posted(offsets, [self._verdicts.pop(offset, PENDING) for offset in offsets]))
+            done.set_result(Posted(offsets, [self._verdicts.pop(offset) for offset in offsets]))
