@@ -21,7 +21,12 @@ def purchases(rows: int) -> list[dict[str, str]]:
     """The rows in time order."""
     draw = random.Random(7)
     products = [
-        (f"SKU-{n:04d}", CATEGORIES[n % len(CATEGORIES)], round(draw.uniform(3, 90), 2), draw.uniform(0, DAYS))
+        (
+            f"SKU-{n:04d}",
+            CATEGORIES[n % len(CATEGORIES)],
+            round(draw.uniform(3, 90), 2),
+            draw.uniform(0, DAYS),
+        )
         for n in range(PRODUCTS)
     ]
     shoppers = [

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,13 +42,30 @@ def passes(batch: Batch, where: ConditionPlan | None) -> NDArray[np.bool_]:
     values, valid = batch.columns[where.column]
     compare = _OPS[where.op]
     if values.dtype != object:
-        passed: NDArray[np.bool_] = valid & compare(values, where.bound)
+        passed: NDArray[np.bool_] = valid & _compared(values, where)
         return passed
     out = valid.copy()
     for i in np.flatnonzero(valid):
         same_kind = isinstance(values[i], str) == isinstance(where.bound, str)
         out[i] = compare(values[i], where.bound) if same_kind else where.op == "!="
     return out
+
+
+def _compared(values: NDArray[Any], where: ConditionPlan) -> NDArray[np.bool_] | bool:
+    """Numbers against the bound, exactly: int64 never becomes float64, where 2**53 + 1 would be 2**53."""
+    op, bound = where.op, where.bound
+    if isinstance(bound, str):
+        return op == "!="
+    if values.dtype != np.int64 or not isinstance(bound, float):
+        return cast("NDArray[np.bool_]", _OPS[op](values, bound))
+    if not math.isfinite(bound):
+        return bool(_OPS[op](0, bound))  # every integer is on the same side
+    whole = math.ceil(bound) if op in ("<", ">=") else math.floor(bound)
+    if op in ("==", "!=") and whole != bound:
+        return op == "!="
+    if not -(2**63) <= whole < 2**63:
+        return bool(_OPS[op](0, whole))
+    return cast("NDArray[np.bool_]", _OPS[op](values, whole))
 
 
 def lift_slot(batch: Batch, slot: SlotPlan, dictionary: Dictionary) -> NDArray[np.int64]:
