@@ -21,7 +21,7 @@ def drift_trigger(system: Declaration) -> OnDrift:
     return declared[0] if declared else OnDrift()
 
 
-def watched(system: Declaration, columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float64]]:
+def watched(system: Declaration, columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """The columns to watch: those the trigger names, or every number that does not just tell the time.
 
     The hour and the weekday of a week's requests follow who came, not what changed.
@@ -29,7 +29,7 @@ def watched(system: Declaration, columns: Mapping[str, NDArray[Any]]) -> dict[st
     told = {name for name, feature in system.data.contextual.items() if isinstance(feature, Calendar)}
     numbers = {name for name, values in columns.items() if values.dtype == np.float64}
     chosen = set(drift_trigger(system).columns) or numbers - told
-    return {name: values for name, values in columns.items() if name in chosen & numbers}
+    return {name: values for name, values in columns.items() if name in chosen}
 
 
 def monitor_of(system: Declaration, trained: Trained, seed: int = 0) -> DriftMonitor:
