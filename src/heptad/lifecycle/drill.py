@@ -22,9 +22,12 @@ from heptad.monitoring.drift import DriftReport
 from heptad.registry.registry import Registry
 from heptad.times import duration, format_duration, format_instant
 
-#: Requests looked at per window of the watch, and the windows after the shift before the drill gives up.
+#: Requests looked at per window of the watch, the windows before the shift, and those after it before the
+#: drill gives up; at least `FEWEST` of them are there, narrower than declared where the history is short.
 PER_WINDOW: Final = 300
+QUIET: Final = 2
 PATIENCE: Final = 4
+FEWEST: Final = 5
 
 Say = Callable[[str], None]
 
@@ -68,20 +71,20 @@ def run_drill(
     effort: Effort,
     say: Say,
 ) -> Outcome:
-    """Watch from the champion's cut to ``end``; the shift comes after the second window.
+    """Watch from the champion's cut to ``end``; the shift comes after the `QUIET` windows.
 
     At each window that shows drift a challenger is trained on what came before the window and tested on the
     window itself; a refused one is tried again a window later, with more data. The drill ends when a
-    challenger that has seen the shift is promoted.
+    challenger that was trained on the shift is promoted.
     """
-    window = duration(drift_trigger(system).window)
-    shift_at = champion.cut + 2 * window
+    began = champion.cut
+    window = max(1, min(duration(drift_trigger(system).window), (end - began) // FEWEST))
+    shift_at = began + QUIET * window
     shifted = renew_items(history, system.framing.item.name, shift_at)
     out = Outcome(shift_at)
     monitor = monitor_of(system, champion)
-    said, now = False, champion.cut + window
-    began = champion.cut
-    for number in range(min(2 + PATIENCE, max(1, (end - began) // window))):
+    said, now = False, began + window
+    for number in range(min(QUIET + PATIENCE, (end - began) // window)):
         begin, now = began + number * window, began + (number + 1) * window
         if not said and begin >= shift_at:
             out.note(shift_at, "shift injected", "every second item is replaced by a new one")
@@ -100,7 +103,7 @@ def run_drill(
         attempt = _answer(shifted, system, champion, registry, name, report, now, window, effort, out)
         if attempt.verdict.passed:
             champion, monitor = attempt.trained, monitor_of(system, attempt.trained)
-            if now > shift_at:
+            if attempt.trained.cut > shift_at:
                 out.promoted = attempt
                 break
     say("training a challenger on shuffled labels")
