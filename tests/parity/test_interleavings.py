@@ -26,7 +26,8 @@ from heptad.state.store import Store
 from heptad.state.stores.embedded import EmbeddedStore
 from heptad.state.stores.memory import MemoryStore
 from heptad.testing.compare import differences
-from heptad.testing.interleavings import Deployment, Interleaving, Seen, interleavings, smallest
+from heptad.testing.deployment import Deployment, Seen
+from heptad.testing.interleavings import Interleaving, interleavings, smallest
 
 Opener = Callable[[], Store]
 

@@ -12,8 +12,9 @@ from test_interleavings import STORES
 from heptad.oracle.oracle import Oracle
 from heptad.plan.nodes import Plan, RateColumn, WindowColumn
 from heptad.testing.compare import differences
+from heptad.testing.deployment import Deployment, Seen
 from heptad.testing.dice import Dice
-from heptad.testing.interleavings import Append, Apply, Deployment, Read, Seen, Step, Tick, Wait
+from heptad.testing.interleavings import Append, Apply, Read, Step, Tick, Wait
 from heptad.testing.strategies import Post
 from heptad.times import SECOND
 
