@@ -99,4 +99,4 @@ def _plain(value: Any) -> Any:
 
 
 def _length(read: Served) -> int:
-    return min(len(column) for column in read.values.values())
+    return min((len(column) for column in read.values.values()), default=0)
