@@ -74,7 +74,7 @@ def run_drill(
     """Watch from the champion's cut to ``end``; the shift comes after the `QUIET` windows.
 
     At each window that shows drift a challenger is trained on what came before the window and tested on the
-    window itself; a refused one is tried again a window later, with more data. The drill ends when a
+    window itself; where it is refused a retraining stays due: a window later there is more data. The drill ends when a
     challenger that was trained on the shift is promoted.
     """
     began = champion.cut
@@ -83,7 +83,7 @@ def run_drill(
     shifted = renew_items(history, system.framing.item.name, shift_at)
     out = Outcome(shift_at)
     monitor = monitor_of(system, champion)
-    said, now = False, began + window
+    said, due, now = False, False, began + window
     for number in range(min(QUIET + PATIENCE, (end - began) // window)):
         begin, now = began + number * window, began + (number + 1) * window
         if not said and begin >= shift_at:
@@ -98,11 +98,12 @@ def run_drill(
         out.timeline.append(report.timeline())
         out.columns = [column.to_json() for column in report.columns]
         say(f"{format_instant(now)[:10]}: largest PSI {report.worst.psi:.2f} ({report.worst.name})")
-        if not report.drifted:
+        due = due or bool(report.drifted)
+        if not due:
             continue
         attempt = _answer(shifted, system, champion, registry, name, report, now, window, effort, out)
         if attempt.verdict.passed:
-            champion, monitor = attempt.trained, monitor_of(system, attempt.trained)
+            champion, monitor, due = attempt.trained, monitor_of(system, attempt.trained), False
             if attempt.trained.cut > shift_at:
                 out.promoted = attempt
                 break
@@ -124,17 +125,17 @@ def _answer(
     out: Outcome,
 ) -> Attempt:
     """Train and judge a challenger."""
-    worst = report.worst
-    detail = (
-        f"PSI of {worst.name} {worst.psi:.2f}, threshold {worst.threshold:.2f}, {worst.n_current} requests"
-    )
-    out.note(now, "drift detected", detail)
-    if out.detected_at is None and now > out.shift_at:
-        out.detected_at = now
+    worst, reason = report.worst, "a retraining is still due"
+    if report.drifted:
+        reason = f"drift: {', '.join(report.drifted)}"
+        detail = f"PSI of {worst.name} {worst.psi:.2f}, threshold {worst.threshold:.2f}, {worst.n_current} requests"
+        out.note(now, "drift detected", detail)
+        if out.detected_at is None and now > out.shift_at:
+            out.detected_at = now
     span = format_duration(window)
     attempt = challenge(
         registry, name, system, history, champion,
-        now=now, held_back=window, effort=effort, reason=f"drift: {', '.join(report.drifted)}",
+        now=now, held_back=window, effort=effort, reason=reason,
     )  # fmt: skip
     ours, theirs = (attempt.comparison.contenders[who].metrics["ndcg@10"] for who in (MAIN, CHAMPION))
     out.note(

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from heptad.errors import HeptadError, StateError
+from heptad.errors import HeptadError
 from heptad.plan.nodes import Plan
 from heptad.registry.registry import Registry
 from heptad.run.champion import load_champion
@@ -20,12 +20,12 @@ from heptad.serving import server
 from heptad.serving.prediction_log import PredictionLog
 from heptad.serving.scorer import Scorer
 from heptad.serving.service import Service
-from heptad.state.open import open_store
 from heptad.state.store import Store
 from heptad.streams.appender import Appender
 from heptad.streams.applier import Applier
 from heptad.streams.clock import Clock, ReplayClock, WallClock
 from heptad.streams.dead_letters import DeadLetters
+from heptad.streams.ingest import open_state
 from heptad.streams.log import Log
 from heptad.streams.replay import Replay
 
@@ -68,7 +68,7 @@ def service(target: Target, profile: Profile, *, fresh: bool = False, say: Say =
     scorer = _champion(target, profile, plan, say)
     with ExitStack() as stack:
         log = stack.enter_context(Log.open(profile.log))
-        store = _store(profile, plan, say)
+        store = open_state(profile.store, plan, log)
         stack.callback(store.close)
         if log.end == 0:
             _post_history(target, profile, log, store, say)
@@ -105,19 +105,6 @@ def _champion(target: Target, profile: Profile, plan: Plan, say: Say) -> Scorer 
     if scorer is None:
         say(f"no model is champion yet: answers are popular items. Train one: heptad run {target.name}")
     return scorer
-
-
-def _store(profile: Profile, plan: Plan, say: Say) -> Store:
-    """The profile's store; states of another plan are removed, since the log rebuilds them."""
-    try:
-        return open_store(profile.store, plan.state_hash)
-    except StateError as error:
-        directory = state_directory(profile)
-        if directory is None or plan.state_hash not in str(error):
-            raise
-        say("the states are another plan's: building them anew from the log")
-        shutil.rmtree(directory)
-        return open_store(profile.store, plan.state_hash)
 
 
 def _clock(profile: Profile, store: Store) -> Clock:
