@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -81,10 +82,11 @@ def command(
 
 
 def _check_name(name: str) -> None:
-    if not name.isidentifier() or name in shipped() or name in _TAKEN or not name.islower():
+    taken = name in shipped() or name in _TAKEN or keyword.iskeyword(name)
+    if taken or not name.isidentifier() or not name.islower():
         raise DataError(
             f"name {name!r}", "a new name in lower case that Python can spell",
-            "one that is taken" if name in shipped() or name in _TAKEN else repr(name), "write for example shop",
+            "one that is taken" if taken else repr(name), "write for example shop",
         )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from heptad.times import MILLISECOND, SECOND
 #: Cells of a text file that stand for nothing.
 NULLS: Final = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
 _WHOLE: Final = r"^(0|-?[1-9]\d{0,17})$"
-_NUMBER: Final = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_NUMBER: Final = r"^-?((0|[1-9]\d{0,17})(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"  # 007 and very long ones are names
 _TRUTH: Final = r"^([Tt]rue|[Ff]alse|TRUE|FALSE)$"
 _YEAR_1990, _YEAR_2100 = 631_152_000, 4_102_444_800  #: a number between them may be seconds
 
@@ -110,7 +110,8 @@ def profile(path: Path) -> File:
             f"{table.num_rows} rows, {table.num_columns} columns",
             "check the file",
         )
-    return File(path, table, {name: _facts(name, table.column(name)) for name in table.column_names})
+    written = path.suffix == ".csv"  # the other kinds of file say which texts are numbers
+    return File(path, table, {name: _facts(name, table.column(name), written) for name in table.column_names})
 
 
 def _read(path: Path) -> Any:
@@ -132,14 +133,14 @@ def _read(path: Path) -> Any:
     return csv.read_csv(path, convert_options=options)
 
 
-def _facts(name: str, column: Any) -> Facts:
+def _facts(name: str, column: Any, written: bool) -> Facts:
     import pyarrow as pa
     import pyarrow.compute as pc
 
     column = column.combine_chunks()
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    shape = _shape(column)
+    shape = _shape(column, written)
     rows, nulls = len(column), column.null_count
     if shape in (Shape.TEXTS, Shape.OTHER):
         return Facts(name, shape, rows, nulls, len({str(value) for value in column.to_pylist()}))
@@ -149,14 +150,19 @@ def _facts(name: str, column: Any) -> Facts:
     return Facts(name, shape, rows, nulls, distinct, times, low, high, values)
 
 
-def _shape(column: Any) -> Shape:
+def _shape(column: Any, written: bool) -> Shape:
+    """The shape of a column; of one whose cells are all ``written`` as text, the narrowest that fits every cell."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     kind = column.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         for pattern, shape in ((_TRUTH, Shape.TRUTH), (_WHOLE, Shape.WHOLE), (_NUMBER, Shape.NUMBER)):
-            if column.null_count < len(column) and pc.all(pc.match_substring_regex(column, pattern)).as_py():
+            if (
+                written
+                and column.null_count < len(column)
+                and pc.all(pc.match_substring_regex(column, pattern)).as_py()
+            ):
                 return shape
         return Shape.TEXT
     tests = (

@@ -38,6 +38,7 @@ def data_text(s: Sketch, directory: Path) -> str:
         parts.append(_items(s))
     parts += [_READERS[kind] for kind in kinds]
     parts += [_times(s)] if s.time.facts.shape is Shape.TEXT else []
+    parts += [_STAMPS] if s.time.facts.times is Written.STAMPED_NAIVE else []
     said = " and ".join(f.path.name for f in files)
     head = f'"""Where the data comes from: {said}, as Arrow tables."""\n\n{_imports(s, kinds)}\n\n'
     return head + "\n\n\n".join(parts) + "\n"
@@ -73,6 +74,8 @@ def _needs_zone(s: Sketch) -> bool:
 
 
 def _constants(s: Sketch) -> list[str]:
+    if s.time.facts.times is Written.STAMPED_NAIVE:
+        return [f'ZONE = "{s.zone}"  # of the times: nothing in the file says which']
     if s.time.facts.shape is not Shape.TEXT:
         return []
     lines = ["EPOCH = datetime(1970, 1, 1, tzinfo=UTC)"]
@@ -150,15 +153,10 @@ def _cell(column: Column, s: Sketch, typed: bool) -> str:
 
 def _time_cell(raw: str, s: Sketch) -> str:
     written = s.time.facts.times
-    if written in (Written.ZONED, Written.NAIVE, Written.MIXED):
+    if written in (Written.ZONED, Written.NAIVE, Written.MIXED, Written.STAMPED_NAIVE):
         return f"_microseconds({raw})"
     if written is Written.STAMPED:
         return f'{raw}.cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64())'
-    if written is Written.STAMPED_NAIVE:
-        return (
-            f'pc.assume_timezone({raw}.cast(pa.timestamp("us"), safe=False), "{s.zone}", ambiguous="earliest", '
-            'nonexistent="latest").cast(pa.int64())'
-        )
     factor = _TO_MICROSECONDS[written or Written.SECONDS]
     if s.time.facts.shape is Shape.NUMBER:
         return f"pc.round(pc.multiply({raw}, {factor}.0)).cast(pa.int64())"
@@ -186,6 +184,11 @@ def _quote(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+_STAMPS = '''def _microseconds(stamps):
+    """Microseconds UTC of timestamps in ZONE; an hour that a change of clocks repeats is taken as its first."""
+    local = stamps.cast(pa.timestamp("us"), safe=False)
+    zoned = pc.assume_timezone(local, ZONE, ambiguous="earliest", nonexistent="latest")
+    return zoned.cast(pa.int64())'''
 _NULLS = ", ".join(_quote(null) for null in NULLS)
 _READERS = {
     "csv": f'''def _csv(path, types):
