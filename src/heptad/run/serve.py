@@ -75,7 +75,7 @@ def service(target: Target, profile: Profile, *, fresh: bool = False, say: Say =
         predictions = stack.enter_context(PredictionLog.open(predictions_of(profile)))
         letters = DeadLetters.open(profile.log.parent / "dead_letters.jsonl")
         running = Service(
-            target.system, plan, log=log, store=store, clock=_clock(profile, store), predictions=predictions,
+            target.system, plan, log=log, store=store, clock=_clock(profile, log), predictions=predictions,
             scorer=scorer, dead_letters=letters,
         )  # fmt: skip
         stack.pop_all()  # the service closes what it was given when it drains
@@ -107,13 +107,11 @@ def _champion(target: Target, profile: Profile, plan: Plan, say: Say) -> Scorer 
     return scorer
 
 
-def _clock(profile: Profile, store: Store) -> Clock:
-    """The wall, or a replay clock just after the newest applied event."""
+def _clock(profile: Profile, log: Log) -> Clock:
+    """The wall, or a replay clock that goes on from the newest arrival in the log."""
     if profile.clock == "wall":
         return WallClock()
-    with store.snapshot() as snapshot:
-        frontier = snapshot.meta.frontier
-    return ReplayClock(0 if frontier is None else frontier + 1)
+    return ReplayClock(int(log.read_columns(log.end - 1, log.end).arrivals[0]) if log.end else 0)
 
 
 def _post_history(target: Target, profile: Profile, log: Log, store: Store, say: Say) -> None:
