@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from heptad.errors import DeclarationError
-from heptad.times import default_hop, duration, format_duration
+from heptad.times import DAY, default_hop, duration, format_duration
 
 #: An instant before every event; the start of a window over all time.
 BEGINNING: Final = -(2**63) + 1
+_LONGEST: Final = 36_525 * DAY  #: a hundred years; far longer ones leave int64 when an edge is computed
 
 
 @dataclass(frozen=True, order=True)
@@ -47,6 +48,11 @@ class Window:
             )
         if d < 0:
             raise DeclarationError(f"delay {delay!r}", "zero or more", delay, "write for example delay='7d'")
+        if w + d > _LONGEST:
+            raise DeclarationError(
+                f"window {width!r}", f"at most {format_duration(_LONGEST)}, with its delay", format_duration(w + d),
+                "write 'all' for all time",
+            )  # fmt: skip
         h = duration(hop, thing="hop") if hop is not None else default_hop(w)
         if not 0 < h <= w:
             raise DeclarationError(

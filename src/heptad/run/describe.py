@@ -28,7 +28,7 @@ def describe(target: Target) -> dict[str, Any]:
     system = target.system
     requirements, framing, serving = system.requirements, system.framing, system.serving
     total = requirements.kpi.total
-    counted = "events" if total.column is None else f"sum of {total.column}"
+    counted = "count of" if total.column is None else f"sum of {total.column} over"
     return {
         "name": target.name,
         "doc": target.doc,
@@ -38,7 +38,7 @@ def describe(target: Target) -> dict[str, Any]:
             "qps": requirements.qps,
             "freshness": requirements.freshness,
             "shown": requirements.shown,
-            "kpi": f"{requirements.kpi.name}: {counted} where {label_text(total.where)}",
+            "kpi": f"{requirements.kpi.name}: {counted} {label_text(total.where)}",
         },
         "framing": {
             "kind": type(framing).__name__,
@@ -93,7 +93,7 @@ def call_text(value: Any) -> str:
     ('EASE(150)', 'Popular(100)')
     """
     first, *others = [*fields(value), None]
-    said = [] if first is None else [repr(getattr(value, first.name))]
+    said = [] if first is None or getattr(value, first.name) == () else [repr(getattr(value, first.name))]
     for field in others:
         if field is not None and (given := getattr(value, field.name)) != field.default:
             said.append(f"{field.name}={given!r}")

@@ -762,6 +762,16 @@ def a_window_of_no_width():
 
 
 @wrong(
+    "window '1000000d'",
+    "at most 36525d, with its delay",
+    "1000000d",
+    "write 'all' for all time",
+)
+def a_window_of_a_million_days():
+    return Rating.per("user").count("1000000d")
+
+
+@wrong(
     "window 'all'",
     "no delay and no hop",
     "delay='7d', hop=None",

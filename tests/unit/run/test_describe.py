@@ -82,6 +82,8 @@ def test_labels_and_calls_in_words():
     assert call_text(hp.Cap("genres", 3)) == "Cap('genres', n=3)"
     assert call_text(hp.CoVisited(100, recent=5)) == "CoVisited(100, recent=5)"
     assert call_text(hp.Unseen()) == "Unseen()"
+    assert call_text(hp.OnDrift()) == "OnDrift()"
+    assert call_text(hp.OnDrift(columns=["n_1d"], psi=0.1)) == "OnDrift(('n_1d',), psi=0.1)"
 
 
 def test_other_models_scores_and_kpis(target):
@@ -93,4 +95,4 @@ def test_other_models_scores_and_kpis(target):
     )
     found = describe(replace(target, system=system))
     assert found["model"] == {"kind": "Model", "estimator": "Estimator()"}
-    assert found["requirements"]["kpi"] == "stars given: sum of Rating.stars where Rating with stars >= 4"
+    assert found["requirements"]["kpi"] == "stars given: sum of Rating.stars over Rating with stars >= 4"
