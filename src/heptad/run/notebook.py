@@ -76,7 +76,7 @@ def features(system: System, *, at: Any, store: str, **entities: Any) -> dict[st
         k: list(v) if isinstance(v, (list, tuple, np.ndarray)) else [v] * n for k, v in entities.items()
     }
     rows = request_columns(plan, listed)
-    opened = open_store(store, plan.state_hash)
+    opened = open_store(store, plan.state_hash, readonly=True)  # beside a server, perhaps
     try:
         clock = ReplayClock(0 if at is None else instant(at))
         return Reader(plan, opened, clock).read(rows, n, None if at is None else instant(at)).values
