@@ -14,14 +14,16 @@ from typing import Any, Final
 import numpy as np
 
 from heptad.errors import StateError
-from heptad.lifecycle.evaluate import MAIN
 from heptad.offline.sources import rows_of
 from heptad.plan.batch import Batch
 from heptad.run.history import load_history
 from heptad.run.load import freshness, open_loop
 from heptad.run.profile import Profile
 from heptad.run.progress import Progress
+from heptad.run.requirements import kpi_and_best_baseline
+from heptad.run.served import context_names
 from heptad.run.target import Target
+from heptad.serving.columns import shape_of
 from heptad.times import MILLISECOND, SECOND, duration
 
 #: Seconds of load, and the fewest and most requests a check sends.
@@ -57,8 +59,8 @@ def check_system(target: Target, profile: Profile, *, progress: Progress) -> dic
         _row(
             "candidates",
             str(needs.candidates),
-            f"{len(bodies)} requests, {loaded.flagged} by fallback",
-            not loaded.flagged,
+            f"{len(bodies)} requests, {loaded.flagged} by fallback, {loaded.failed} refused",
+            not loaded.flagged and not loaded.failed,
         ),
         _row("freshness", needs.freshness, f"{seen:.1f}ms", seen * MILLISECOND <= duration(needs.freshness)),
         _kpi(target),
@@ -97,10 +99,18 @@ def _server(target: Target, profile: Profile, state: Path) -> Iterator[str]:
 
 
 def _bodies(target: Target, batch: Batch, n: int) -> list[dict[str, Any]]:
-    """Requests of users with history, the newest first, repeated to n."""
-    users = batch.columns[target.system.framing.user.name]
-    known = list(dict.fromkeys(users.values[users.valid][::-1].tolist()))
-    return [{"user": known[i % len(known)]} for i in range(n)]
+    """Requests of users with history, the newest first, repeated to n, with what their newest event brings."""
+    system = target.system
+    user, item = system.framing.user.name, system.framing.item.name
+    shape = shape_of(system, system.plan, [column.name for column in system.plan.columns])
+    names = context_names(system.plan, shape)
+    bodies: dict[Any, dict[str, Any]] = {}
+    newest_first = np.argsort(batch.time, kind="stable")[::-1]
+    for row in rows_of(batch.take(newest_first)):
+        if row[user] is not None and row[item] is not None and row[user] not in bodies:
+            bodies[row[user]] = {"user": row[user], "context": {name: row[name] for name in names}}
+    known = list(bodies.values())
+    return [known[i % len(known)] for i in range(n)]
 
 
 def _new_rows(batch: Batch, profile: Profile) -> list[dict[str, Any]]:
@@ -127,9 +137,7 @@ def _kpi(target: Target) -> dict[str, Any]:
     if not path.is_file():
         said = f"not measured yet: run heptad run {target.name}"
         return _row("kpi", f"{name}: above every baseline", said, False)
-    kpi = json.loads(path.read_text(encoding="utf-8"))["kpi"]["by_model"]
-    best = max(row["kpi"] for model, row in kpi.items() if model != MAIN)
-    ours = kpi[MAIN]["kpi"]
+    ours, best = kpi_and_best_baseline(json.loads(path.read_text(encoding="utf-8"))["kpi"]["by_model"])
     return _row(
         "kpi", f"{name}: above every baseline ({best:.0f})", f"{ours:.0f} in the last run", ours > best
     )

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 import heptad
+from heptad.errors import DataError
 from heptad.evaluation.splits import temporal
 from heptad.lifecycle.comparison import Comparison
 from heptad.lifecycle.drill import run_drill
@@ -76,7 +77,7 @@ def run_system(
     out.mkdir(parents=True, exist_ok=True)
     summary: dict[str, Any] = {
         "system": target.name,
-        "title": target.doc.strip().splitlines()[0],
+        "title": next(iter(target.doc.strip().splitlines()), target.name),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": heptad.__version__,
         "plan_hash": system.plan.hash,
@@ -92,6 +93,11 @@ def run_system(
     with watch.stage("evaluate", "evaluating on later requests"):
         end = _end(history)
         tested = evaluation_set(history, system, trained, cut, end, most=size.test_requests)
+        if not len(tested.pairs):
+            raise DataError(
+                "evaluation", f"requests with a true label from {_date(cut)} on", "none",
+                "test on a longer part of the history: hp.TimeSplit(test=0.3)",
+            )  # fmt: skip
         comparison = evaluate(system, tested, {MAIN: trained.predictor})
     registry = Registry(profile.registry)
     with watch.stage("gate", "asking the gate"):

@@ -12,9 +12,11 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from heptad.declare.types import Kind
+from heptad.errors import DataError
 from heptad.lifecycle.history import History
 from heptad.lifecycle.requests import Requests
-from heptad.monitoring.audit import Audit, audit
+from heptad.monitoring.audit import Audit, Served, audit
 from heptad.offline.sources import rows_of
 from heptad.online.reader import Reader
 from heptad.oracle.oracle import Oracle
@@ -22,9 +24,10 @@ from heptad.plan.batch import Batch, Logged
 from heptad.plan.nodes import Plan
 from heptad.run.planted import ROWS, leak, skew
 from heptad.run.progress import Stage
-from heptad.run.served import served_of
+from heptad.run.served import context_names, served_of
 from heptad.run.target import Target
 from heptad.serving.counts import EventCounts
+from heptad.serving.decision import Decision
 from heptad.serving.pipeline import Pipeline
 from heptad.serving.prediction_log import PredictionLog
 from heptad.serving.scorer import Scorer
@@ -130,6 +133,11 @@ def replay_and_audit(
     stage: Stage,
 ) -> ReplayResult:
     """Serve the requests in virtual time, then recompute served values by the oracle from the log."""
+    if not len(requests):
+        raise DataError(
+            "replay", "requests with a settled label in the test period", "none",
+            "test on a longer part of the history",
+        )  # fmt: skip
     plan = history.plan
     took: list[float] = []
     fresh: list[float] = []
@@ -159,27 +167,35 @@ def replay_and_audit(
             stage.advance()
         live.predictions.close()
         decisions = list(live.predictions.read())
-        last, user = len(requests) - 1, _plain(requests.user[-1])
-        planted = {
-            "leak": leak(live.pipeline, live.reader, live.replay, user, _context(live, requests, last)),
-            "skew": skew(live.pipeline, live.counts, live.store, live.clock, decisions[-1]),
-        }
+        served = [served_of(live.pipeline, decision) for decision in decisions if decision.columns]
+        planted = _planted(live, [decision for decision in decisions if decision.columns])
         live.replay.finish()
         stage.say("recomputing served values by the oracle")
         codec = Codec(plan)
         records: list[Logged] = codec.logged(live.log.read_columns(0, live.log.end))
-        served = [served_of(live.pipeline, decision) for decision in decisions if decision.columns]
     oracle = Oracle(plan, records)
     found = audit(oracle, len(records), served, values=values)
     faults = []
     for fault, wrong in planted.items():
-        checked = audit(oracle, len(records), [wrong], values=ROWS * len(plan.columns))
+        checked = audit(
+            oracle, len(records), [] if wrong is None else [wrong], values=ROWS * len(plan.columns)
+        )
         faults.append({"fault": fault, "found": checked.mismatches > 0, "detail": _first(checked)})
     section = {
         "compared": found.compared, "equal": found.equal, "mismatches": found.mismatches, "late": found.late,
         "planted": faults,
     }  # fmt: skip
     return ReplayResult(section, latency_section(took, stages), fresh)
+
+
+def _planted(live: Deployment, decisions: list[Decision]) -> dict[str, Served | None]:
+    """The faults, planted into the newest decision that the model made; None where it made none."""
+    if not decisions:
+        return {"leak": None, "skew": None}
+    return {
+        "leak": leak(live.pipeline, live.reader, live.replay, decisions[-1]),
+        "skew": skew(live.pipeline, live.counts, live.store, live.clock, decisions[-1]),
+    }
 
 
 def latency_section(took: list[float], stages: Mapping[str, list[float]]) -> dict[str, Any]:
@@ -200,16 +216,24 @@ def latency_section(took: list[float], stages: Mapping[str, list[float]]) -> dic
 
 
 def _context(live: Deployment, requests: Requests, number: int) -> dict[str, Any]:
-    """The context columns a client would send with this request: those that its event brings."""
-    allowed = live.pipeline.shape.context
+    """The context a client would send with this request: what its event brings for the features."""
+    names = context_names(live.plan, live.pipeline.shape)
+    held = {name: column for name, column in requests.context.items() if name in names}
+    fields = live.pipeline.shape.context
     return {
-        name: _plain(column.values[number])
-        for name, column in requests.context.items()
-        if name in allowed and column.valid[number]
+        name: _sent(fields[name].kind, column.values[number]) if column.valid[number] else None
+        for name, column in held.items()
     }
 
 
+def _sent(kind: Kind, value: Any) -> Any:
+    plain = _plain(value)
+    return bool(plain) if kind is Kind.BOOL else plain
+
+
 def _first(checked: Audit) -> str:
+    if not checked.compared:
+        return "nothing to plant it in: the model answered no request"
     if not checked.wrong:
         return "not found"
     wrong = checked.wrong[0]

@@ -6,8 +6,16 @@ from typing import Any
 
 from heptad.errors import DataError
 from heptad.monitoring.audit import Served
+from heptad.plan.nodes import Plan
+from heptad.serving.columns import RequestShape, bare_inputs
 from heptad.serving.decision import Decision
 from heptad.serving.pipeline import Pipeline
+
+
+def context_names(plan: Plan, shape: RequestShape) -> frozenset[str]:
+    """The columns a client sends with a request: those of its event that some feature reads or is keyed by."""
+    read = {field.name for field in bare_inputs(plan, shape.read)}
+    return frozenset(name for name in shape.context if name in read or name in shape.required)
 
 
 def served_of(pipeline: Pipeline, decision: Decision) -> Served:
