@@ -50,9 +50,10 @@ class Wrapped:
         try:
             self._fitted.fit(x, y, **({"sample_weight": weight} if weighs and weight is not None else {}))
         except Exception as error:
+            said = next(iter(str(error).splitlines()), "nothing")
             raise DataError(
                 f"fit of {type(self._fitted).__name__}", "a model of the training rows, NaN where a value is missing",
-                f"{type(error).__name__}: {error}", "mend the estimator, or put an imputer before it in a pipeline",
+                f"{type(error).__name__}: {said}", "mend the estimator, or put an imputer before it in a pipeline",
             ) from error  # fmt: skip
         return self
 
