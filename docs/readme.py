@@ -27,7 +27,7 @@ def measured() -> str:
     """One row per number, each with the command that reproduces it and a link to where it is kept."""
     run, read, weight = (_result(name) for name in ("videos", "online_read", "weight"))
     rows = [*_of_run(run), *_of_read(read), *_of_weight(weight)]
-    rows += _of_training_set(_result("training_set"))
+    rows += _of_training_set(_result("training_set")) + _of_ingest(_result("ingest"))
     head = "| what | measured | command |\n|---|---|---|\n"
     return head + "\n".join(f"| {what} | {value} | {command} |" for what, value, command in rows)
 
@@ -74,6 +74,13 @@ def _of_training_set(built: dict[str, Any]) -> list[tuple[str, str, str]]:
     what = f"training set, memory to memory, {size}: rows per second, uniform and Zipf keys"
     rates = (f"{built[keys]['as_happened']['rows_per_s'] / 1e3:.0f}k" for keys in ("uniform", "zipf"))
     return [(what, ", ".join(rates), f"[`make bench B=B1`]({RESULTS}/training_set.json)")]
+
+
+def _of_ingest(ingest: dict[str, Any]) -> list[tuple[str, str, str]]:
+    store = ingest["embedded, 20000 records a commit"]["events_per_s"]
+    value = f"{ingest['append']['events_per_s'] / 1e3:.0f}k; {store / 1e3:.0f}k"
+    what = f"ingest, events per second: append (fsync per call); apply, {ingest['features_of_events']} features, synced LMDB"
+    return [(what, value, f"[`make bench B=B4`]({RESULTS}/ingest.json)")]
 
 
 def _result(name: str) -> dict[str, Any]:
