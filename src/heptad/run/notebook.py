@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +18,10 @@ from heptad.offline.frames import to_arrow
 from heptad.offline.history import admit_history
 from heptad.offline.sources import read
 from heptad.offline.training_set import training_set as offline
-from heptad.plan.batch import Batch, Column, column_of
-from heptad.plan.nodes import FieldPlan, Plan
+from heptad.plan.batch import Batch, Column
+from heptad.plan.nodes import FieldPlan, Plan, RequestColumn
+from heptad.serving.columns import bare_inputs
+from heptad.serving.values import blank, entity_columns
 from heptad.times import instant
 
 if TYPE_CHECKING:
@@ -32,14 +36,20 @@ def training_set(system: System, labels: Any, *, events: Mapping[str, Any], at: 
     ``labels``: an Arrow table, a pandas or Polars frame, or a mapping of columns, with the entities' columns
     and a time column called ``at`` (microseconds, ISO text with a zone, or a zoned timestamp). ``events``:
     one source per event or table class by name (a frame, a table, or the path of a Parquet or CSV file).
-    A row sees the events strictly before its time. Returns an Arrow table: the label columns, then the features.
+    A row sees the events strictly before its time. Returns an Arrow table: the label columns, then the features
+    (one that is a label column itself, such as the request's device, is not repeated). Raises DataError where a
+    label column has the name of another feature.
     """
     import pyarrow as pa
 
     plan = system.plan
     batches = history(plan, events)
     table = pa.table(dict(labels)) if isinstance(labels, Mapping) else pa.table(labels)
+    table = table.drop_columns([name for name in table.column_names if name.startswith("__index_level_")])
+    _check_names(plan, table.column_names)
     rows = request_columns(plan, {name: table.column(name) for name in table.column_names})
+    for field in bare_inputs(plan, plan.columns):
+        rows.setdefault(field.name, blank(field.kind, table.num_rows))
     found = offline(plan, batches, rows, _times(table, at))
     features = to_arrow(found)
     for name in features.column_names:
@@ -71,11 +81,10 @@ def features(system: System, *, at: Any, store: str, **entities: Any) -> dict[st
     from heptad.streams.clock import ReplayClock
 
     plan = system.plan
-    n = max((len(v) for v in entities.values() if isinstance(v, (list, tuple, np.ndarray))), default=1)
-    listed = {
-        k: list(v) if isinstance(v, (list, tuple, np.ndarray)) else [v] * n for k, v in entities.items()
-    }
-    rows = request_columns(plan, listed)
+    given = {name: _python(values) for name, values in entities.items()}
+    rows, n = entity_columns(given, {field.name: field for field in plan.request}, sys.maxsize)
+    for field in bare_inputs(plan, plan.columns):
+        rows.setdefault(field.name, blank(field.kind, n))
     opened = open_store(store, plan.state_hash, readonly=True)  # beside a server, perhaps
     try:
         clock = ReplayClock(0 if at is None else instant(at))
@@ -85,21 +94,34 @@ def features(system: System, *, at: Any, store: str, **entities: Any) -> dict[st
 
 
 def request_columns(plan: Plan, given: Mapping[str, Any]) -> dict[str, Column]:
-    """The given columns that the plan's requests know, checked; lists of Python values or Arrow arrays."""
-    fields: dict[str, FieldPlan] = {field.name: field for field in plan.request}
-    out: dict[str, Column] = {}
-    for name, values in given.items():
-        if name in fields:
-            field = fields[name]
-            arrow = values.combine_chunks() if not isinstance(values, list) else None
-            out[name] = (
-                column_of(values, field.kind)
-                if arrow is None
-                else convert(arrow, field, f"column {name!r}", Reading())
-            )
+    """The given Arrow columns that the plan's requests know, checked; a null entity is allowed."""
+    fields: dict[str, FieldPlan] = {field.name: replace(field, optional=True) for field in plan.request}
+    out = {
+        name: convert(values.combine_chunks(), fields[name], f"column {name!r}", Reading())
+        for name, values in given.items()
+        if name in fields
+    }
     if not out:
         raise DataError("request", f"some of {', '.join(fields)}", f"{', '.join(given)}", "name the entities")
     return out
+
+
+def _check_names(plan: Plan, labels: Sequence[str]) -> None:
+    """Raise DataError where a label column has a feature's name and is not that feature itself."""
+    for column in plan.columns:
+        itself = isinstance(column.source, RequestColumn) and column.source.name == column.name
+        if column.name in labels and not itself:
+            raise DataError(
+                f"label column {column.name!r}", "a name that no feature has", "a feature of that name",
+                "rename the label column, or leave it out",
+            )  # fmt: skip
+
+
+def _python(values: Any) -> Any:
+    """Lists of Python values as they are; numpy's arrays and numbers, and tuples, as such."""
+    if isinstance(values, (np.ndarray, np.generic)):
+        return values.tolist()
+    return list(values) if isinstance(values, tuple) else values
 
 
 def _times(table: Any, at: str) -> NDArray[np.int64]:
