@@ -200,8 +200,9 @@ def _planted(live: Deployment, decisions: list[Decision]) -> dict[str, Served | 
 
 def latency_section(took: list[float], stages: Mapping[str, list[float]]) -> dict[str, Any]:
     """Percentiles and a histogram of milliseconds, one request after the other in one process."""
-    edges = np.geomspace(max(min(took), 0.01), max(took) * 1.001, 25)
-    counts, _ = np.histogram(took, edges)
+    shown = np.maximum(took, 0.01)
+    edges = np.geomspace(shown.min(), shown.max() * 1.001, 25)
+    counts, _ = np.histogram(shown, edges)
     return {
         "p50": float(np.percentile(took, 50)),
         "p99": float(np.percentile(took, 99)),
