@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from heptad.errors import HeptadError
 from heptad.plan.nodes import Plan
+from heptad.registry.durable import sync
 from heptad.registry.registry import Registry
 from heptad.run.champion import load_champion
 from heptad.run.history import load_history
@@ -20,7 +22,6 @@ from heptad.serving import server
 from heptad.serving.prediction_log import PredictionLog
 from heptad.serving.scorer import Scorer
 from heptad.serving.service import Service
-from heptad.state.store import Store
 from heptad.streams.appender import Appender
 from heptad.streams.applier import Applier
 from heptad.streams.clock import Clock, ReplayClock, WallClock
@@ -66,12 +67,12 @@ def service(target: Target, profile: Profile, *, fresh: bool = False, say: Say =
             if path is not None:
                 shutil.rmtree(path, ignore_errors=True)
     scorer = _champion(target, profile, plan, say)
+    if _is_empty(profile.log):
+        _post_history(target, profile, say)
     with ExitStack() as stack:
         log = stack.enter_context(Log.open(profile.log))
         store = open_state(profile.store, plan, log)
         stack.callback(store.close)
-        if log.end == 0:
-            _post_history(target, profile, log, store, say)
         predictions = stack.enter_context(PredictionLog.open(predictions_of(profile)))
         letters = DeadLetters.open(profile.log.parent / "dead_letters.jsonl")
         running = Service(
@@ -114,12 +115,30 @@ def _clock(profile: Profile, log: Log) -> Clock:
     return ReplayClock(int(log.read_columns(log.end - 1, log.end).arrivals[0]) if log.end else 0)
 
 
-def _post_history(target: Target, profile: Profile, log: Log, store: Store, say: Say) -> None:
-    """Post the sources' rows, each at its own time, and apply them."""
-    plan = target.system.plan
+def _is_empty(directory: Path) -> bool:
+    """Whether a log holds nothing yet, or is not there."""
+    if not directory.is_dir():
+        return True
+    with Log.open(directory) as log:
+        return log.end == 0
+
+
+def _post_history(target: Target, profile: Profile, say: Say) -> None:
+    """Post the sources' rows, each at its own time, and apply them.
+
+    The log is written aside and put in its place once it is whole, so that a process killed meanwhile leaves
+    no half of a history to go on from; states that are ahead of their log are discarded when they are opened.
+    """
+    plan, aside = target.system.plan, profile.log.with_name(f"{profile.log.name}.posting")
     say(f"the log is empty: posting the history of {target.name}")
     rows = on_time(load_history(plan, profile).history)
     clock = ReplayClock(rows[0].at if rows else 0)
-    appender = Appender(plan, log, clock)
-    applied = Replay(appender, Applier(plan, log, store, appender), rows, clock).finish()
-    say(f"posted {log.end:,} rows; {applied.events:,} are in the states")
+    shutil.rmtree(aside, ignore_errors=True)
+    with Log.open(aside) as log, closing(open_state(profile.store, plan, log)) as store:
+        appender = Appender(plan, log, clock)
+        applied = Replay(appender, Applier(plan, log, store, appender), rows, clock).finish()
+        posted = log.end
+    shutil.rmtree(profile.log, ignore_errors=True)
+    os.replace(aside, profile.log)
+    sync(profile.log.parent)
+    say(f"posted {posted:,} rows; {applied.events:,} are in the states")
