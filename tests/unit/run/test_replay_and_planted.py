@@ -258,3 +258,18 @@ def test_the_champion_is_no_baseline_and_nothing_measured_does_not_hold():
     assert (ours, best) == (5.0, 4.0)
     ours, best = kpi_and_best_baseline({name: by_model[name] for name in ("heptad", "popular")})
     assert not ours > best
+
+
+def test_events_that_came_after_a_read_are_told_apart_from_faults(
+    history, system, scorer, tmp_path, monkeypatch
+):
+    """A quarter of the events comes eleven hours late: what they change later is lateness, not a fault."""
+    from heptad.run import replay
+
+    monkeypatch.setattr(replay, "LATE_SHARE", 4)
+    monkeypatch.setattr(replay, "LATE_BY", 11 * HOUR)
+    found = replayed(history, system, scorer, tmp_path, slice(0, 40), values=10_000).audit
+    assert found["mismatches"] == 0
+    assert 0 < found["late"] < found["equal"] / 2
+    monkeypatch.setattr(replay, "LATE_BY", 0)
+    assert replayed(history, system, scorer, tmp_path, slice(0, 40), values=2_000).audit["late"] == 0
