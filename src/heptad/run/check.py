@@ -20,10 +20,11 @@ from heptad.run.history import load_history
 from heptad.run.load import freshness, open_loop
 from heptad.run.profile import Profile
 from heptad.run.progress import Progress
-from heptad.run.requirements import kpi_and_best_baseline
+from heptad.run.requirements import candidates_row, kpi_and_best_baseline
 from heptad.run.served import context_names
 from heptad.run.target import Target
 from heptad.serving.columns import shape_of
+from heptad.serving.prediction_log import PredictionLog
 from heptad.times import MILLISECOND, SECOND, duration
 
 #: Seconds of load, and the fewest and most requests a check sends.
@@ -51,17 +52,14 @@ def check_system(target: Target, profile: Profile, *, progress: Progress) -> dic
                 loaded = open_loop(url, bodies, needs.qps)
             with progress.stage(f"posting {FRESH_EVENTS} events"):
                 fresh = freshness(url, event, _new_rows(batch, profile), bodies[0])
+        ranked = _ranked(Path(state))
     p99, seen = loaded.percentile(99), float(np.percentile(fresh, 99))
     kept_up = loaded.achieved >= 0.95 * loaded.offered and not loaded.failed
     rows = [
         _row("p99", needs.p99, f"{p99:.1f}ms", p99 * MILLISECOND <= duration(needs.p99)),
         _row("qps", f"{needs.qps:g} per second", f"{loaded.achieved:.1f} per second", kept_up),
-        _row(
-            "candidates",
-            str(needs.candidates),
-            f"{len(bodies)} requests, {loaded.flagged} by fallback, {loaded.failed} refused",
-            not loaded.flagged and not loaded.failed,
-        ),
+        candidates_row(needs.candidates, ranked, _items(target, batch)),
+        _row("fallbacks", "none of them", f"{loaded.flagged} of {len(bodies)}", not loaded.flagged),
         _row("freshness", needs.freshness, f"{seen:.1f}ms", seen * MILLISECOND <= duration(needs.freshness)),
         _kpi(target),
     ]
@@ -70,6 +68,18 @@ def check_system(target: Target, profile: Profile, *, progress: Progress) -> dic
         "achieved": loaded.achieved, "failed": loaded.failed, "flagged": loaded.flagged, "freshness_ms": seen,
     }  # fmt: skip
     return {"system": target.name, "requirements": rows, "load": measured}
+
+
+def _ranked(state: Path) -> list[int]:
+    """How many candidates the model ranked in each decision that the stopped server logged."""
+    with PredictionLog.open(state / "predictions", readonly=True) as predictions:
+        return [len(decision.items) for decision in predictions.read() if decision.columns]
+
+
+def _items(target: Target, batch: Batch) -> int:
+    """How many items there are to rank."""
+    items = batch.columns[target.system.framing.item.name]
+    return len(set(items.values[items.valid].tolist()))
 
 
 @contextmanager

@@ -63,11 +63,17 @@ class Deployment(NamedTuple):
 
 @dataclass(frozen=True)
 class ReplayResult:
-    """The summary's ``audit`` and ``latency_ms`` sections; freshness is measured while events are posted."""
+    """The summary's ``audit`` and ``latency_ms`` sections; freshness is measured while events are posted.
+
+    ``candidates`` is how many the model ranked, for each request that no fallback answered; ``items`` how many
+    there are to rank.
+    """
 
     audit: dict[str, Any]
     latency: dict[str, Any]
     freshness_ms: list[float]
+    candidates: list[int]
+    items: int
 
 
 @contextmanager
@@ -185,7 +191,9 @@ def replay_and_audit(
         "compared": found.compared, "equal": found.equal, "mismatches": found.mismatches, "late": found.late,
         "planted": faults,
     }  # fmt: skip
-    return ReplayResult(section, latency_section(took, stages), fresh)
+    latency = latency_section(took, stages) | {"fallbacks": len(decisions) - len(served)}
+    counts = [len(decision.items) for decision in decisions if decision.columns]
+    return ReplayResult(section, latency, fresh, counts, len(scorer.retriever.index))
 
 
 def _planted(live: Deployment, decisions: list[Decision]) -> dict[str, Served | None]:

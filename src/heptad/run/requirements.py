@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from heptad.declare.system import Declaration
 from heptad.lifecycle.evaluate import MAIN
@@ -29,6 +31,7 @@ def measured_requirements(
     return [
         _row("p99", needs.p99, f"{p99:.1f}ms", p99 * MILLISECOND <= duration(needs.p99)),
         _row("qps", f"{needs.qps:g} per second", f"{rate:.0f} per second", rate >= needs.qps),
+        candidates_row(needs.candidates, served.candidates, served.items),
         _row(
             "freshness", needs.freshness, f"{fresh:.1f}ms", fresh * MILLISECOND <= duration(needs.freshness)
         ),
@@ -36,6 +39,13 @@ def measured_requirements(
             "kpi", f"above every baseline ({best:.0f})", f"{ours:.0f} {summary['kpi']['unit']}", ours > best
         ),
     ]
+
+
+def candidates_row(target: int, counts: Sequence[int], items: int) -> dict[str, Any]:
+    """How many candidates the model ranked per request, the median; a small catalogue has no more than its items."""
+    median = int(np.median(counts)) if counts else 0
+    measured = f"{median} ranked, the median of {len(counts)} requests"
+    return _row("candidates", str(target), measured, median >= min(target, items))
 
 
 def kpi_and_best_baseline(by_model: Mapping[str, Mapping[str, float | None]]) -> tuple[float, float]:
