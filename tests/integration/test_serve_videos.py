@@ -211,8 +211,9 @@ def test_check_measures_every_number_of_step_one(videos_home):
     )  # fmt: skip
     result = json.loads((videos_home / "check.json").read_text(encoding="utf-8"))
     rows = {row["name"]: row for row in result["requirements"]}
-    assert list(rows) == ["p99", "qps", "candidates", "freshness", "kpi"]
-    assert rows["candidates"]["holds"], rows["candidates"]  # no answer was the fallback's, none refused
+    assert {"p99", "qps", "candidates", "freshness", "kpi"} <= set(rows)
+    assert rows["candidates"]["holds"], rows["candidates"]
+    assert result["load"]["flagged"] == 0  # no answer was the fallback's
     assert rows["kpi"]["holds"], rows["kpi"]
     assert result["load"]["failed"] == 0
     assert result["load"]["p50_ms"] <= result["load"]["p99_ms"]

@@ -143,7 +143,11 @@ def kpi_of(pairs: Pairs, shown: NDArray[np.int64], acted: NDArray[np.int64]) -> 
 
 
 def top_lists(pairs: Pairs, codes: NDArray[Any], score: Floats, depth: int) -> NDArray[np.int64]:
-    """(n, depth) item codes of each request's candidates by descending score, -1 where the list has ended."""
+    """(n, depth) item codes of each request's candidates by descending score, -1 where the list has ended.
+
+    Ties by code: serving leaves them in the order of retrieval, but a model that cannot tell candidates apart
+    shall earn nothing by the sources' order.
+    """
     order = np.lexsort((codes, -score, pairs.request))
     request = pairs.request[order]
     first = np.searchsorted(request, np.arange(len(pairs.requests)))

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from heptad.declare.serving import Popular
 from heptad.declare.system import Declaration
 from heptad.evaluation import calibration
 from heptad.evaluation.gate import Verdict, judge
@@ -52,14 +53,26 @@ def evaluation_set(
 def evaluate(
     system: Declaration, tested: Tested, models: Mapping[str, Predictor], main: str = MAIN
 ) -> Comparison:
-    """Every model, and every candidate source alone, on the test pairs; ``main`` is ordered as declared."""
+    """Every model, and every candidate source alone, on the test pairs.
+
+    Models are ordered as serving orders them: by the declared score, and by popularity, the fallback's, where
+    the user has no history yet.
+    """
     scored: dict[str, tuple[Any, Any]] = dict(source_scores(tested.pairs))
+    known = tested.pairs.known[tested.pairs.request]
+    fallback = _popularity(system, tested.pairs)
     for name, predictor in models.items():
         probability = predictor.predict(tested.columns)
         weight = system.framing.score.weight
         factor = 1.0 if weight is None else np.asarray(tested.columns[weight.name], np.float64)
-        scored[name] = (probability * factor, probability)
+        scored[name] = (np.where(known, probability * factor, fallback), probability)
     return compare(system, tested.pairs, {main: scored.pop(main), **scored})
+
+
+def _popularity(system: Declaration, pairs: Pairs) -> NDArray[np.float64]:
+    """How popular each candidate was, (p,); nothing but popularity proposes items to a user without history."""
+    declared = [source.name for source in system.serving.candidates if isinstance(source, Popular)]
+    return pairs.scores[declared[0]] if declared else np.zeros(len(pairs))
 
 
 def decide(

@@ -26,7 +26,8 @@ class Pairs:
     """p (request, candidate) rows in the requests' order.
 
     ``request`` (p,) is a place in ``requests``, ``item`` (p,), ``label`` (p,) 1.0 where the request's
-    outcome for the item was positive, ``scores`` one (p,) per candidate source.
+    outcome for the item was positive, ``scores`` one (p,) per candidate source. ``known`` (n,) is true for the
+    requests whose user had a history by then: serving answers the others by its fallback.
     """
 
     requests: Requests
@@ -34,6 +35,7 @@ class Pairs:
     item: NDArray[Any]
     label: NDArray[np.float64]
     scores: Mapping[str, NDArray[np.float64]]
+    known: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.request)
@@ -45,7 +47,7 @@ class Pairs:
     def take(self, rows: NDArray[Any]) -> Pairs:
         """Some of the rows; the requests stay."""
         scores = {name: values[rows] for name, values in self.scores.items()}
-        return Pairs(self.requests, self.request[rows], self.item[rows], self.label[rows], scores)
+        return Pairs(self.requests, self.request[rows], self.item[rows], self.label[rows], scores, self.known)
 
 
 def train_retriever(history: History, system: Declaration, cut: int) -> Retriever:
@@ -91,7 +93,8 @@ def pairs_of(history: History, system: Declaration, retriever: Retriever, reques
         batch.time[item.valid],
     )
     label = _labels(found.request, found.items, requests)
-    return Pairs(requests, found.request, found.items, label, dict(found.scores))
+    known = np.fromiter((len(items) > 0 for items in histories), np.bool_, len(histories))
+    return Pairs(requests, found.request, found.items, label, dict(found.scores), known)
 
 
 def features_of(

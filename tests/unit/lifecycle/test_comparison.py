@@ -38,7 +38,7 @@ def pairs_of_lists(candidates, outcomes, scores=None):
     flat = np.array([item for items in candidates for item in items], np.int64)
     liked = {(of, item) for of, item, label, _ in outcomes if label}
     positive = [float(pair in liked) for pair in zip(request.tolist(), flat.tolist(), strict=True)]
-    return Pairs(requests, request, flat, np.array(positive), scores or {})
+    return Pairs(requests, request, flat, np.array(positive), scores or {}, np.ones(n, np.bool_))
 
 
 CANDIDATES = st.lists(st.lists(st.integers(0, 9), max_size=8, unique=True), min_size=1, max_size=5)
@@ -150,11 +150,29 @@ def test_the_declared_weight_orders_and_leaves_the_probability_alone(system, tes
         for one in (system, made.world(framing=framing))
     )
     np.testing.assert_array_equal(plain.probability, weighed.probability)
-    np.testing.assert_array_equal(weighed.score, plain.score * tested.columns["length"])
+    known = tested.pairs.known[tested.pairs.request]
+    np.testing.assert_array_equal(weighed.score[known], (plain.score * tested.columns["length"])[known])
     assert np.isnan(weighed.score).any()  # a film without a length comes last
     assert np.isfinite(weighed.metrics["ndcg@10"])
     assert weighed.metrics["ndcg@10"] != plain.metrics["ndcg@10"]
     assert weighed.metrics["ece"] == plain.metrics["ece"]
+
+
+def test_users_without_history_get_the_fallback_in_evaluation_as_in_serving(history, tested, comparison):
+    pairs, votes = tested.pairs, history.batches["Vote"]
+    first = {
+        user: int(votes.time[votes.columns["user"].values == user].min()) for user in pairs.requests.user
+    }
+    expected = [t > first[user] for t, user in zip(pairs.requests.t, pairs.requests.user, strict=True)]
+    assert pairs.known.tolist() == expected
+    assert 5 < sum(not known for known in expected) < len(expected) / 2
+    main = comparison.contenders[MAIN]
+    known = pairs.known[pairs.request]
+    np.testing.assert_array_equal(main.score[~known], pairs.scores["popular"][~known])
+    np.testing.assert_array_equal(main.score[known], main.probability[known])
+    new = ~pairs.known
+    popular = comparison.contenders["popular"].values["ndcg@10"]
+    np.testing.assert_array_equal(main.values["ndcg@10"][new], popular[new])
 
 
 def test_the_gate_compares_with_baselines_and_the_champion(system, tested, trained, comparison):

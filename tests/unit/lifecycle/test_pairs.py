@@ -94,7 +94,7 @@ def made_pairs(draw, n, most):
     label[first] = 1.0
     none = np.empty(0, np.int64)
     requests = Requests(np.arange(n), np.arange(n), {}, none, none, none.astype(float), none.astype(float))
-    return Pairs(requests, request, np.arange(len(request)), label, {})
+    return Pairs(requests, request, np.arange(len(request)), label, {}, np.ones(n, np.bool_))
 
 
 @given(st.randoms(use_true_random=False), st.integers(1, 30))
