@@ -39,6 +39,8 @@ REHEARSED = {
     r"make docs": f"{MAKE} docs",
     r"make clean": "make clean",
     r"make check test": f"{MAKE} -n check test",
+    # exit code 1 says that a requirement does not hold, as may be while this machine runs tests
+    r"heptad check (\w+)": r"heptad check \1 || test $? -eq 1",
     r"\.ci/run": "bash -n .ci/run",
 }
 #: Programs whose commands are never run without a rehearsal.
