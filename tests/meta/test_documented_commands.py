@@ -78,7 +78,7 @@ def rehearsal(command: str) -> str:
 
 
 def copy_of_the_repository(folder: Path) -> Path:
-    """The files that git keeps, and this environment as `.venv`."""
+    """A repository of the files that git keeps, and this environment as `.venv`."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT, capture_output=True, text=True, check=True,
@@ -88,6 +88,7 @@ def copy_of_the_repository(folder: Path) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     (folder / ".venv").symlink_to(sys.prefix)
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
     return folder
 
 
