@@ -28,6 +28,8 @@ from heptad.times import DAY, SECOND, instant
 
 BEGIN: Final = instant("2026-01-01T00:00:00Z")
 DAYS: Final = 100
+END: Final = BEGIN + DAYS * DAY
+CUT: Final = BEGIN + 60 * DAY  #: where `world` splits: before it there is enough to learn from
 USERS: Final = 600
 GENRES: Final = ("comedy", "drama", "horror", "romance", "thriller", "western")
 PER_GENRE: Final = 10
@@ -186,6 +188,6 @@ def with_values(held: pa.Table, name: str, values: Any) -> pa.Table:
 
 
 __all__ = [
-    "BEGIN", "DAYS", "GENRES", "STEPS", "Movie", "Vote", "history", "liked", "movies", "profile", "replace",
+    "BEGIN", "CUT", "DAYS", "END", "GENRES", "STEPS", "Movie", "Vote", "history", "liked", "movies", "profile", "replace",
     "target", "votes", "with_values", "world",
 ]  # fmt: skip

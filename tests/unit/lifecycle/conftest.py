@@ -7,11 +7,7 @@ import pytest
 from heptad.lifecycle.evaluate import MAIN, evaluate, evaluation_set
 from heptad.lifecycle.training import Effort, train
 from heptad.testing import world as made
-from heptad.times import DAY
-
-CUT = made.BEGIN + 60 * DAY
-END = made.BEGIN + made.DAYS * DAY
-EFFORT = Effort(requests=500, negatives=15)
+from heptad.testing.world import CUT, END
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +22,7 @@ def history(system):
 
 @pytest.fixture(scope="session")
 def trained(history, system):
-    return train(history, system, CUT, effort=EFFORT)
+    return train(history, system, CUT, effort=Effort(requests=500, negatives=15))
 
 
 @pytest.fixture(scope="session")

@@ -14,9 +14,8 @@ from heptad.lifecycle.training import Effort, train
 from heptad.registry.registry import Registry
 from heptad.serving.scorer import Scorer
 from heptad.testing import world as made
+from heptad.testing.world import CUT, END
 from heptad.times import DAY, duration, format_instant, instant
-
-from conftest import CUT, END  # isort: skip
 
 EFFORT = Effort(requests=1_200, negatives=15)
 WINDOW = duration("5d")

@@ -15,9 +15,8 @@ from heptad.lifecycle.shift import renew_items
 from heptad.lifecycle.watch import drift_trigger, monitor_of, one_per_request, watched
 from heptad.plan.batch import Column
 from heptad.testing import world as made
+from heptad.testing.world import CUT, END
 from heptad.times import DAY
-
-from conftest import CUT, END  # isort: skip
 
 SHIFT = CUT + 7 * DAY
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from heptad.lifecycle.pairs import Pairs, features_of, histories_of, model_columns
 from heptad.lifecycle.requests import Requests
 from heptad.lifecycle.training import CALIBRATION_SHARE, Effort, ranker_pairs, sample
+from heptad.testing.world import CUT
 
-from conftest import CUT, EFFORT  # isort: skip
+EFFORT = Effort(requests=500, negatives=15)
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,10 @@ from heptad.lifecycle.pairs import pairs_of
 from heptad.lifecycle.prediction import ENOUGH_FOR_ISOTONIC, fit_predictor
 from heptad.lifecycle.training import Effort, settled_requests, train
 from heptad.testing import world as made
+from heptad.testing.world import CUT, END
 from heptad.times import DAY
 
-from conftest import CUT, EFFORT, END  # isort: skip
+EFFORT = Effort(requests=500, negatives=15)
 
 
 def changed_after(votes: pa.Table, cut: int) -> pa.Table:
