@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,8 @@ from numpy.typing import NDArray
 from heptad.declare.model import GBDT, Logistic, Model
 from heptad.errors import DataError
 from heptad.models.base import Classifier
-from heptad.models.calibrator import Calibrator, Method
+from heptad.models.calibrator import Calibrator
 from heptad.models.encoder import Encoder, Kind
-
-#: Where fewer positives than this are held out, a two-number curve (Platt) is fitted instead of steps.
-ENOUGH_FOR_ISOTONIC: Final = 1_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +84,7 @@ def fit_predictor(
     calibrator = None
     if label[held_out].any() and not label[held_out].all():
         raw = classifier.predict_proba(matrix[held_out])
-        method: Method = "isotonic" if label[held_out].sum() >= ENOUGH_FOR_ISOTONIC else "platt"
-        calibrator = Calibrator.fit(raw, label[held_out], trained_through, method=method)
+        # Platt, however many rows: a list is ordered by the calibrated score, and the steps of an isotonic
+        # curve would tie the very items at its top
+        calibrator = Calibrator.fit(raw, label[held_out], trained_through, method="platt")
     return Predictor(encoder, classifier, calibrator)

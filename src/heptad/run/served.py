@@ -6,7 +6,7 @@ from typing import Any
 
 from heptad.errors import DataError
 from heptad.monitoring.audit import Served
-from heptad.plan.nodes import Plan
+from heptad.plan.nodes import Plan, RequestColumn
 from heptad.serving.columns import RequestShape, bare_inputs
 from heptad.serving.decision import Decision
 from heptad.serving.pipeline import Pipeline
@@ -19,7 +19,10 @@ def context_names(plan: Plan, shape: RequestShape) -> frozenset[str]:
 
 
 def served_of(pipeline: Pipeline, decision: Decision) -> Served:
-    """One decision; its candidates are the rows."""
+    """One decision; its candidates are the rows, and what was read for them the values.
+
+    Columns that the request itself brought are no values: they would be compared with themselves.
+    """
     if decision.t is None:
         raise DataError(
             "decision", "one that read a state", "a fallback without", "leave it out of the audit"
@@ -29,4 +32,6 @@ def served_of(pipeline: Pipeline, decision: Decision) -> Served:
     request |= {f"score:{name}": scores.tolist() for name, scores in decision.sources.items()}
     request[pipeline.shape.user.name] = [decision.user] * m
     request[pipeline.shape.item.name] = list(decision.items)
-    return Served(decision.request_id, decision.t, decision.offsets.get(0, 0), request, decision.features)
+    brought = {c.name for c in pipeline.plan.columns if isinstance(c.source, RequestColumn)}
+    values = {name: column for name, column in decision.features.items() if name not in brought}
+    return Served(decision.request_id, decision.t, decision.offsets.get(0, 0), request, values)
