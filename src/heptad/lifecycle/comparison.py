@@ -145,6 +145,8 @@ def kpi_of(pairs: Pairs, shown: NDArray[np.int64], acted: NDArray[np.int64]) -> 
 def top_lists(pairs: Pairs, codes: NDArray[Any], score: Floats, depth: int) -> NDArray[np.int64]:
     """(n, depth) item codes of each request's candidates by descending score, -1 where the list has ended.
 
+    A score of minus infinity is an item left out.
+
     Ties by code: serving leaves them in the order of retrieval, but a model that cannot tell candidates apart
     shall earn nothing by the sources' order.
     """
@@ -152,7 +154,7 @@ def top_lists(pairs: Pairs, codes: NDArray[Any], score: Floats, depth: int) -> N
     request = pairs.request[order]
     first = np.searchsorted(request, np.arange(len(pairs.requests)))
     place = np.arange(len(request)) - first[request]
-    inside = place < depth
+    inside = (place < depth) & (score[order] > -np.inf)
     lists = np.full((len(pairs.requests), depth), -1, np.int64)
     lists[request[inside], place[inside]] = codes[order][inside]
     return lists

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from heptad.declare.serving import Popular
+from heptad.declare.serving import Cap, Popular
 from heptad.declare.system import Declaration
 from heptad.evaluation import calibration
 from heptad.evaluation.gate import Verdict, judge
@@ -19,6 +19,7 @@ from heptad.lifecycle.history import History
 from heptad.lifecycle.pairs import Pairs, features_of, pairs_of
 from heptad.lifecycle.prediction import Predictor
 from heptad.lifecycle.training import Trained, settled_requests
+from heptad.serving.rerank import Ranked, rerank
 
 #: The model under test, as reports call it.
 MAIN: Final = "heptad"
@@ -55,8 +56,8 @@ def evaluate(
 ) -> Comparison:
     """Every model, and every candidate source alone, on the test pairs.
 
-    Models are ordered as serving orders them: by the declared score, and by popularity, the fallback's, where
-    the user has no history yet.
+    Models are ordered as serving orders them: by the declared score, within the declared caps; and by
+    popularity, the fallback's, where the user has no history yet.
     """
     scored: dict[str, tuple[Any, Any]] = dict(source_scores(tested.pairs))
     known = tested.pairs.known[tested.pairs.request]
@@ -65,8 +66,25 @@ def evaluate(
         probability = predictor.predict(tested.columns)
         weight = system.framing.score.weight
         factor = 1.0 if weight is None else np.asarray(tested.columns[weight.name], np.float64)
-        scored[name] = (np.where(known, probability * factor, fallback), probability)
+        ordered = _capped(system, tested, probability * factor)
+        scored[name] = (np.where(known, ordered, fallback), probability)
     return compare(system, tested.pairs, {main: scored.pop(main), **scored})
+
+
+def _capped(system: Declaration, tested: Tested, score: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The score (p,) with minus infinity where the declared caps leave an item out of its request's list."""
+    caps = [step for step in system.serving.rerank if isinstance(step, Cap)]
+    if not caps:
+        return score
+    pairs = tested.pairs
+    order = np.lexsort((-score, pairs.request)).astype(np.int64)
+    edges = np.searchsorted(pairs.request[order], np.arange(len(pairs.requests) + 1))
+    ranked = Ranked(pairs.item, tested.columns, ())
+    out = np.full(len(score), -np.inf)
+    for low, high in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        kept = rerank(caps, order[low:high], ranked)
+        out[kept] = score[kept]
+    return out
 
 
 def _popularity(system: Declaration, pairs: Pairs) -> NDArray[np.float64]:
