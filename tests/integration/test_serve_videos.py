@@ -57,7 +57,7 @@ class Running:
 
 @contextmanager
 def running(home: Path, state: Path) -> Iterator[Running]:
-    command = [*HEPTAD, "serve", "videos", "--port", "0", "--state", str(state)]
+    command = [*HEPTAD, "serve", "videos", "--port", "0", "--state", str(state), "--deadline", "60s"]
     process = subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, text=True)
     try:
         yield Running(process)

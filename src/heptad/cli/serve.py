@@ -10,6 +10,7 @@ from heptad.cli.command import Command, with_profile, with_system, with_tracebac
 from heptad.cli.parts import part
 from heptad.run.profile import load_profile
 from heptad.run.target import load_target
+from heptad.times import duration
 
 
 @click.command(
@@ -18,7 +19,7 @@ from heptad.run.target import load_target
     short_help="Answer over HTTP with the model that is champion.",
     examples=[
         "heptad serve videos",
-        "heptad serve videos --port 9000 --fresh",
+        "heptad serve videos --port 9000 --fresh --deadline 500ms",
         "heptad serve ./shop --profile prod --host 0.0.0.0",
     ],
 )
@@ -35,13 +36,21 @@ from heptad.run.target import load_target
     "--state", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
     help="Keep log, states and predictions in DIR instead of where the profile says.",
 )  # fmt: skip
+@click.option(
+    "--deadline", metavar="DURATION",
+    help="After this long the fallback answers, such as 200ms. [default: four times the declared p99]",
+)  # fmt: skip
 @with_traceback
 def command(
-    system: str, profile: str, config: Path | None, host: str, port: int, fresh: bool, state: Path | None
-) -> None:
+    system: str, profile: str, config: Path | None, host: str, port: int, fresh: bool, state: Path | None,
+    deadline: str | None,
+) -> None:  # fmt: skip
     """Serve SYSTEM: rank, features, events and health. A posted event is acknowledged when the log holds it
     on disk. SIGTERM finishes the requests at hand and stops.
     """
     target = load_target(system)
     chosen = load_profile(target, profile, config)
-    part("heptad.run.serve:serve")(target, chosen, host=host, port=port, fresh=fresh, state=state)
+    limit = None if deadline is None else duration(deadline, thing="--deadline")
+    part("heptad.run.serve:serve")(
+        target, chosen, host=host, port=port, fresh=fresh, state=state, deadline=limit
+    )

@@ -46,20 +46,24 @@ def serve(
     port: int,
     fresh: bool = False,
     state: Path | None = None,
+    deadline: int | None = None,
     say: Say = aloud,
 ) -> None:
     """Serve until SIGTERM or SIGINT. ``fresh`` removes the log, the states and the predictions first.
 
-    ``state`` is a directory to keep all of these in, instead of where the profile says.
+    ``state`` is a directory to keep all of these in, instead of where the profile says. After ``deadline``
+    microseconds the fallback answers.
     """
     if state is not None:
         profile = replace(profile, log=state / "log", store=f"embedded:{state / 'state'}")
-    with service(target, profile, fresh=fresh, say=say) as running:
+    with service(target, profile, fresh=fresh, deadline=deadline, say=say) as running:
         server.serve(running, host, port, ready=lambda url: say(f"ready {url}"))
 
 
 @contextmanager
-def service(target: Target, profile: Profile, *, fresh: bool = False, say: Say = aloud) -> Iterator[Service]:
+def service(
+    target: Target, profile: Profile, *, fresh: bool = False, deadline: int | None = None, say: Say = aloud
+) -> Iterator[Service]:
     """A service from what the profile names. An empty log is filled from the profile's sources first."""
     plan = target.system.plan
     if fresh:
@@ -77,7 +81,7 @@ def service(target: Target, profile: Profile, *, fresh: bool = False, say: Say =
         letters = DeadLetters.open(profile.log.parent / "dead_letters.jsonl")
         running = Service(
             target.system, plan, log=log, store=store, clock=_clock(profile, log), predictions=predictions,
-            scorer=scorer, dead_letters=letters,
+            scorer=scorer, dead_letters=letters, deadline=deadline,
         )  # fmt: skip
         stack.pop_all()  # the service closes what it was given when it drains
         try:
