@@ -1,6 +1,6 @@
 """Feature reads: microseconds of one read of 1, 100 and 500 rows by 50 features, on both stores. Prints JSON.
 
-    python benchmarks/online_read.py [--events 200000] [--reads 300] [--directory DIR] [--json FILE]
+    python benchmarks/online_read.py [--events 200000] [--reads 1000] [--directory DIR] [--json FILE]
 
 One user and many candidate ads per read, another user and other ads each time. Before anything is timed, a
 sample of rows is compared with the oracle, to the last bit.
@@ -208,7 +208,7 @@ def machine() -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=200_000)
-    parser.add_argument("--reads", type=int, default=300, help="per measurement")
+    parser.add_argument("--reads", type=int, default=1000, help="per measurement")
     parser.add_argument("--directory", type=Path, help="where to write; a temporary directory by default")
     parser.add_argument("--json", type=Path, help="write the result here too")
     arguments = parser.parse_args()

@@ -1,6 +1,7 @@
 """Runs the benchmarks, all or some: ``python benchmarks/run.py [NAME ...]``; results go to benchmarks/results/.
 
-Names are the scripts' (online_read) or the ids of the plan of benchmarks (B5).
+Names are the scripts' (online_read) or the ids of the plan of benchmarks (B5). So far each measures heptad alone, on
+the load that its result states, after checking a sample against the oracle; other systems' numbers come later.
 """
 
 from __future__ import annotations
