@@ -12,9 +12,10 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 TO_RUN := $(VENV)/.installed-to-run
 TO_DEVELOP := $(VENV)/.installed-to-develop
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+CONTENDERS := benchmarks/.env
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench docs clean setup-integration
+.PHONY: help setup run test test-long check bench docs clean setup-integration
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +28,9 @@ run: $(TO_RUN) ## run a reference system end to end: make run SYSTEM=videos
 test: $(TO_DEVELOP) ## every test: make test ARGS='-k ranking'
 	$(PYTEST) --durations=10 $(ARGS)
 
+test-long: $(TO_DEVELOP) ## hours of it: 2,000 interleavings of each aggregation, 200 crash instants, new examples
+	HEPTAD_LONG=1 HYPOTHESIS_PROFILE=long $(PYTEST) --durations=20 tests/parity tests/crash $(ARGS)
+
 check: $(TO_DEVELOP) ## format, lint, types, rooms, fast tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -34,7 +38,7 @@ check: $(TO_DEVELOP) ## format, lint, types, rooms, fast tests
 	$(BIN)/lint-imports --config .importlinter
 	$(PYTEST) -m 'not slow' $(ARGS)
 
-bench: $(TO_DEVELOP) ## benchmarks, all or one: make bench B=B9
+bench: $(TO_DEVELOP) $(CONTENDERS)/.installed ## benchmarks against the contenders, all or one: make bench B=B9
 	$(BIN)/python benchmarks/run.py $(B)
 
 docs: $(TO_DEVELOP) ## write the generated pages of docs/ anew
@@ -45,7 +49,7 @@ docs: $(TO_DEVELOP) ## write the generated pages of docs/ anew
 	done
 
 clean: ## remove .venv and every cache made here
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(CONTENDERS) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests $(wildcard benchmarks) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup-integration: ## install the programs that the integration tests drive (Debian, as root)
@@ -64,3 +68,8 @@ $(TO_RUN): pyproject.toml constraints.txt | $(BIN)/python
 $(TO_DEVELOP): pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) '.[dev]'
 	@touch $@ $(TO_RUN)
+
+$(CONTENDERS)/.installed: benchmarks/env/requirements.txt
+	$(PYTHON) -m venv $(CONTENDERS)
+	$(CONTENDERS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
