@@ -34,6 +34,7 @@ REHEARSED = {
     r"make run( SYSTEM=\w+)?": rf"{MAKE} run\1",
     r"make test": f"{MAKE} test ARGS='--collect-only tests/unit'",
     r"make test (ARGS=.+)": rf"{MAKE} test \1",
+    r"make test-long": f"{MAKE} -n test-long",
     r"make check": f"{MAKE} check ARGS=tests/meta/test_module_files.py",
     r"make bench( B=\w+)?": rf"{MAKE} -n bench\1",
     r"make docs": f"{MAKE} docs",

@@ -1,7 +1,8 @@
 """Oracle = online = offline, to the last bit, whatever is appended, applied, read and crashed in whatever order.
 
 Every aggregation of the table, on both stores; windows, delays, conditions, keys, list keys, rates, facts and
-lookups are drawn. CI draws 500 interleavings per aggregation and store; the fast suite a few.
+lookups are drawn. CI draws 250 interleavings per aggregation and store, the fast suite a few, and
+`make test-long` 2,000 that nobody has seen before.
 """
 
 from __future__ import annotations
@@ -106,6 +107,6 @@ def test_a_few_interleavings(name: str, store: str, data: st.DataObject) -> None
 @pytest.mark.parametrize("store", STORES)
 @pytest.mark.parametrize("name", catalogue.names())
 @given(data=st.data())
-@settings(max_examples=500)
+@settings(max_examples=2_000 if os.environ.get("HEPTAD_LONG") else 250)
 def test_many_interleavings(name: str, store: str, data: st.DataObject) -> None:
     hold(data.draw(interleavings([name])), store)
