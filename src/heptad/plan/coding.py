@@ -65,13 +65,24 @@ def coded(column: Column, kind: Kind, dictionary: Dictionary) -> NDArray[Any]:
             return column.values
         return coded(Column(column.values.astype(object), column.valid), kind, dictionary)
     words = np.zeros(len(column.values), np.int64)
-    own: list[int] = []
-    strange: list[int] = []
-    for i, value in enumerate(column.values):
-        if column.valid[i]:
-            (own if type(value) is int and abs(value) < _EDGE else strange).append(i)
-    words[own] = [column.values[i] for i in own]
-    words[strange] = [-_EDGE - 1 - code for code in dictionary.codes([column.values[i] for i in strange])]
+    distinct, which = column.factors()
+    met = np.flatnonzero(
+        np.bincount(which[column.valid], minlength=len(distinct))
+    )  # a value that no row has gets no code
+    words[column.valid] = _codes(distinct, met, dictionary)[which[column.valid]]
+    return words
+
+
+def _codes(distinct: NDArray[Any], met: NDArray[np.int64], dictionary: Dictionary) -> NDArray[np.int64]:
+    """The words of the values at places ``met``; 0 for the others."""
+    words = np.zeros(len(distinct), np.int64)
+    values = distinct[met].tolist()
+    own = [type(value) is int and abs(value) < _EDGE for value in values]
+    strange = [value for value, is_own in zip(values, own, strict=True) if not is_own]
+    codes = iter(dictionary.codes(strange))
+    words[met] = [
+        value if is_own else -_EDGE - 1 - next(codes) for value, is_own in zip(values, own, strict=True)
+    ]
     return words
 
 

@@ -39,16 +39,22 @@ def passes(batch: Batch, where: ConditionPlan | None) -> NDArray[np.bool_]:
     """Which events meet the condition; a null never does. (n,)"""
     if where is None:
         return np.ones(len(batch), np.bool_)
-    values, valid = batch.columns[where.column]
-    compare = _OPS[where.op]
-    if values.dtype != object:
-        passed: NDArray[np.bool_] = valid & _compared(values, where)
+    column = batch.columns[where.column]
+    if column.values.dtype != object:
+        passed: NDArray[np.bool_] = column.valid & _compared(column.values, where)
         return passed
-    out = valid.copy()
-    for i in np.flatnonzero(valid):
-        same_kind = isinstance(values[i], str) == isinstance(where.bound, str)
-        out[i] = compare(values[i], where.bound) if same_kind else where.op == "!="
-    return out
+    distinct, which = column.factors()
+    if not len(distinct):
+        return np.zeros(len(batch), np.bool_)
+    meets = np.array([value is not None and _meets(value, where) for value in distinct.tolist()], np.bool_)
+    met: NDArray[np.bool_] = column.valid & meets[which]
+    return met
+
+
+def _meets(value: Any, where: ConditionPlan) -> bool:
+    if isinstance(value, str) != isinstance(where.bound, str):
+        return where.op == "!="
+    return bool(_OPS[where.op](value, where.bound))
 
 
 def _compared(values: NDArray[Any], where: ConditionPlan) -> NDArray[np.bool_] | bool:
