@@ -9,23 +9,28 @@ from heptad.declare.evaluation import (
     Evaluation,
     TimeSplit,
     auc,
+    average_precision,
     baseline,
+    brier,
+    caught,
     champion,
     ece,
     logloss,
     ndcg,
     ne,
+    precision_at,
     recall,
 )
 from heptad.declare.features import feature, hour, rate, weekday
-from heptad.declare.framing import LogLoss, Ranking, p
+from heptad.declare.framing import Classification, LogLoss, Ranking, p
 from heptad.declare.labels import label
 from heptad.declare.model import GBDT, Logistic, Model
 from heptad.declare.monitoring import Daily, Monitoring, OnDrift
 from heptad.declare.requirements import KPI, Requirements, count, sum
 from heptad.declare.schema import Event, Table, lookup
+from heptad.declare.review import Prior, Review
 from heptad.declare.serving import EASE, Cap, CoVisited, Popular, Serving, Unseen
-from heptad.declare.types import Id, Key, Ref, Time
+from heptad.declare.types import Id, Key, KnownAt, Ref, Time
 from heptad.errors import (
     DataError,
     DeclarationError,
@@ -44,6 +49,7 @@ __all__ = [
     "GBDT",
     "KPI",
     "Cap",
+    "Classification",
     "CoVisited",
     "Daily",
     "Data",
@@ -54,6 +60,7 @@ __all__ = [
     "HeptadError",
     "Id",
     "Key",
+    "KnownAt",
     "LogLoss",
     "Logistic",
     "MissingExtra",
@@ -62,10 +69,12 @@ __all__ = [
     "OnDrift",
     "PlanError",
     "Popular",
+    "Prior",
     "Ranking",
     "ReadError",
     "Ref",
     "Requirements",
+    "Review",
     "Serving",
     "StateError",
     "System",
@@ -74,7 +83,10 @@ __all__ = [
     "TimeSplit",
     "Unseen",
     "auc",
+    "average_precision",
     "baseline",
+    "brier",
+    "caught",
     "champion",
     "count",
     "ece",
@@ -86,6 +98,7 @@ __all__ = [
     "ndcg",
     "ne",
     "p",
+    "precision_at",
     "rate",
     "recall",
     "source_score",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
+from heptad.declare.model import GBDT, Logistic, Model
 from heptad.declare.wording import is_number, is_whole, listed, shown
 from heptad.errors import DeclarationError
 from heptad.times import duration
@@ -20,10 +22,15 @@ class Against:
 
 
 champion = Against("champion")
+#: Names of contenders that no compared model may take.
+TAKEN = ("heptad", "champion", "prior")
 
 
 def baseline(name: str) -> Against:
-    """A baseline that every evaluation scores on the same requests: 'popular', 'ease', 'covisited'."""
+    """A baseline that every evaluation scores on the same requests: a candidate source such as 'popular'.
+
+    In a classification 'prior', or a name of Evaluation.compare.
+    """
     return Against(name)
 
 
@@ -53,6 +60,7 @@ class Metric:
     name: str
     higher_is_better: bool
     greatest: float = 1.0  #: what it can be at most
+    spelled: str = ""  #: how it is written, where that is not ``hp.name``
 
     def _gate(self, op: Op, against: object) -> Gate:
         right = ">" if self.higher_is_better else "<"
@@ -77,8 +85,7 @@ class Metric:
         return Gate(self.name, op, float(against))
 
     def __str__(self) -> str:
-        name, _, depth = self.name.partition("@")
-        return f"hp.{name}({depth})" if depth else f"hp.{name}"
+        return self.spelled or f"hp.{self.name}"
 
     def __lt__(self, against: object) -> Gate:
         return self._gate("<", against)
@@ -105,7 +112,7 @@ class AtDepth:
             raise DeclarationError(
                 f"hp.{self.name}", "a depth, a whole number from 1", shown(k), f"write hp.{self.name}(10)"
             )
-        return Metric(f"{self.name}@{k}", True)
+        return Metric(f"{self.name}@{k}", True, spelled=f"hp.{self.name}({k})")
 
     def _needs_depth(self, against: object) -> Gate:
         raise DeclarationError(
@@ -122,15 +129,67 @@ auc = Metric("auc", True)
 logloss = Metric("logloss", False, float("inf"))
 ne = Metric("ne", False, float("inf"))  #: normalised entropy, He et al. 2014
 ece = Metric("ece", False)  #: expected calibration error
+brier = Metric("brier", False)  #: mean squared error of the probability, Brier 1950
+average_precision = Metric("average_precision", True)  #: area under the precision-recall curve, by steps
+caught = Metric("caught", True)  #: share of the true labels among the decisions that are reviewed
+
+
+def precision_at(k: int, *, per: str | None = None, every: str = "1d") -> Metric:
+    """Share of true labels among the ``k`` highest scores of each period, the mean over periods.
+
+    With ``per``, a column's name, its values are ranked by their highest score of the period, each once, and
+    count as true where one of their rows is: the card precision of fraud detection.
+    """
+    thing = "hp.precision_at"
+    if not is_whole(k) or k < 1:
+        raise DeclarationError(thing, "a depth, a whole number from 1", shown(k), f"write {thing}(100)")
+    if per is not None and not isinstance(per, str):
+        raise DeclarationError(thing, "per= a column's name as text", shown(per), "write per='customer'")
+    if duration(every, thing=f"{thing} every") <= 0:
+        raise DeclarationError(thing, "every= a positive duration", shown(every), "write every='1d'")
+    said = f"{thing}({k}, per={per!r}, every={every!r})" if per else f"{thing}({k}, every={every!r})"
+    return Metric(AtLoad(k, per, every).name, True, spelled=said)
+
+
+@dataclass(frozen=True)
+class AtLoad:
+    """What `precision_at` measures; its name holds all of it, as the gate and reports name metrics."""
+
+    k: int
+    per: str | None
+    every: str
+
+    @property
+    def name(self) -> str:
+        """``precision@100 per customer every 1d``."""
+        return f"precision@{self.k}" + (f" per {self.per}" if self.per else "") + f" every {self.every}"
+
+    @classmethod
+    def of(cls, name: str) -> AtLoad | None:
+        """What a metric's name holds; None for any other metric."""
+        if not name.startswith("precision@"):
+            return None
+        words = name.removeprefix("precision@").split()
+        return cls(int(words[0]), words[2] if words[1] == "per" else None, words[-1])
 
 
 @dataclass(frozen=True)
 class TimeSplit:
-    """Train on the past, test on the future: ``test`` is a duration at the end, or a share of the events."""
+    """Train on the past, test on the future: ``test`` is a duration at the end, or a share of the events.
+
+    ``train`` bounds how far back from the newest settled label a classification learns; all of it where None.
+    A row is learned from only once its label is settled, so what lies within the label's delay before the
+    split is left out by itself.
+    """
 
     test: str | float
+    train: str | None = None
 
     def __post_init__(self) -> None:
+        if self.train is not None and duration(self.train, thing="TimeSplit.train") <= 0:
+            raise DeclarationError(
+                "TimeSplit.train", "a positive duration", shown(self.train), "write train='30d'"
+            )
         if isinstance(self.test, str):
             if duration(self.test, thing="TimeSplit.test") <= 0:
                 raise DeclarationError("TimeSplit.test", "a positive duration", self.test, "write test='2d'")
@@ -143,10 +202,15 @@ class TimeSplit:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The split and the gate."""
+    """The split and the gate, and for a classification the other models it is compared with, by name.
+
+    Where no other model is named, a logistic regression is compared, as ``logistic``; the constant ``prior``
+    always is.
+    """
 
     split: TimeSplit
     gate: tuple[Gate, ...] | list[Gate] = ()
+    compare: Mapping[str, GBDT | Logistic | Model] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not isinstance(self.split, TimeSplit):
@@ -160,3 +224,14 @@ class Evaluation:
                     str(check) if isinstance(check, Gate) else shown(check), "write gate=[hp.ne < hp.champion]",
                 )  # fmt: skip
         object.__setattr__(self, "gate", tuple(self.gate))
+        if not isinstance(self.compare, Mapping):
+            raise DeclarationError(
+                "Evaluation.compare", "a dict of models by name", shown(self.compare),
+                "write compare={'forest': hp.Model(...)}",
+            )  # fmt: skip
+        for name, model in self.compare.items():
+            if not isinstance(name, str) or name in TAKEN or not isinstance(model, (GBDT, Logistic, Model)):
+                raise DeclarationError(
+                    f"Evaluation.compare[{name!r}]", f"a name (not {', '.join(TAKEN)}) and a model", shown(model),
+                    "write for example 'forest': hp.Model(RandomForestClassifier())",
+                )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Step 2: the learning problem: what is ranked, for whom, and which loss stands for success."""
+"""Step 2: the learning problem: what is ranked or classified, and which loss stands for success."""
 
 from __future__ import annotations
 
@@ -6,21 +6,33 @@ from dataclasses import dataclass
 from typing import Any
 
 from heptad.declare.labels import FollowedBy, Label, Outcome
-from heptad.declare.schema import Field
+from heptad.declare.schema import Event, Field
 from heptad.declare.types import Kind, Role
-from heptad.declare.wording import shown
+from heptad.declare.wording import is_number, shown
 from heptad.errors import DeclarationError
 
 
 @dataclass(frozen=True)
 class LogLoss:
-    """Binary cross-entropy of the label: the mean of -log p over rows whose label is true, -log(1 - p) else."""
+    """Binary cross-entropy of the label: the mean of -log p over rows whose label is true, -log(1 - p) else.
+
+    ``positive_weight`` is how many rows of false label one of true label is worth in training; probabilities
+    are calibrated afterwards, so they keep their meaning.
+    """
 
     label: Label
+    positive_weight: float = 1.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.label, (FollowedBy, Outcome)):
             raise DeclarationError("LogLoss", "a label", shown(self.label), "write hp.LogLoss(hp.label(...))")
+        if not is_number(self.positive_weight) or not self.positive_weight > 0:
+            raise DeclarationError(
+                "LogLoss.positive_weight",
+                "a positive number",
+                shown(self.positive_weight),
+                "leave it out: 1.0",
+            )
 
 
 @dataclass(frozen=True)
@@ -77,3 +89,45 @@ class Ranking:
                 )  # fmt: skip
         if self.item is self.user:
             raise DeclarationError("Ranking", "different item and user", str(self.item), "name two columns")
+
+
+@dataclass(frozen=True)
+class Classification:
+    """Is the label of this event true? Every event of the class is one decision, made before it counts.
+
+    The request brings the event's columns, its own id and outcome apart. ``entity`` is whom decisions are
+    about, a column of hp.Id: intervals resample its rows together, since they are not independent.
+    """
+
+    event: type[Event]
+    objective: LogLoss
+    entity: Any = None  #: a column, an int or text to a type checker
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.objective, LogLoss):
+            raise DeclarationError(
+                "Classification.objective",
+                "a loss",
+                shown(self.objective),
+                "write objective=hp.LogLoss(label)",
+            )
+        event = self.objective.label.event
+        if self.event is not event:
+            raise DeclarationError(
+                "Classification.event", f"{event.__name__}, the label's event", shown(self.event),
+                f"write hp.Classification({event.__name__}, ...)",
+            )  # fmt: skip
+        if event.key_field() is None:
+            raise DeclarationError(
+                "Classification.event", "an event with a column of hp.Key", event.__name__,
+                "give the event an id, by which its decision is found again",
+            )  # fmt: skip
+        ids = [str(f) for f in event.fields.values() if f.kind is Kind.ID and f.role is Role.VALUE]
+        if self.entity is not None and (not isinstance(self.entity, Field) or str(self.entity) not in ids):
+            raise DeclarationError(
+                "Classification.entity", f"an hp.Id column of {event.__name__}", shown(self.entity),
+                f"write entity={' or '.join(ids)}" if ids else "leave it out",
+            )  # fmt: skip
+
+
+Framing = Ranking | Classification

@@ -26,8 +26,12 @@ class FollowedBy:
 
     @property
     def matures_after(self) -> int:
-        """Microseconds until the label can be known."""
-        return self.within
+        """Microseconds until the label can be known.
+
+        One more where outcomes say when they could be known: one known at the very end is known after it.
+        """
+        reported = any(field.role is Role.KNOWN_AT for field in self.outcome.fields.values())
+        return self.within + reported
 
 
 @dataclass(frozen=True)

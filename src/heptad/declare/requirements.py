@@ -14,7 +14,7 @@ from heptad.times import duration
 
 @dataclass(frozen=True)
 class Total:
-    """What a KPI adds up over the items shown: 1, or a column, for each item whose label is true."""
+    """What a KPI adds up over what is shown or reviewed: 1, or a column, for each whose label is true."""
 
     column: Field | None
     where: Label
@@ -64,14 +64,15 @@ class KPI:
 class Requirements:
     """Latency at the 99th percentile, candidates per request, requests per second, freshness, and the KPI.
 
-    ``shown`` is how many items a request shows; the KPI counts over them.
+    ``candidates`` is how many items a request of a ranking system ranks and ``shown`` how many it shows; the KPI
+    counts over them. A classification has one row per request, and its KPI counts over the rows reviewed.
     """
 
     p99: str
-    candidates: int
     qps: float
     freshness: str
     kpi: KPI
+    candidates: int = 1
     shown: int = 10
 
     def __post_init__(self) -> None:

@@ -54,18 +54,18 @@ def _field(owner: type[Schema], name: str, annotation: Any, default: object) -> 
     elif annotation in SCALARS:
         kind = SCALARS[annotation]
         marker = annotation.__name__ if isinstance(annotation, type) else ""
-        role = {"Key": Role.KEY, "Time": Role.TIME}.get(marker, Role.VALUE)
+        role = {"Key": Role.KEY, "Time": Role.TIME, "KnownAt": Role.KNOWN_AT}.get(marker, Role.VALUE)
     else:
         raise DeclarationError(
-            where, "hp.Key, hp.Time, hp.Id, hp.Ref[...], str, float, int, bool or list[str] (or X | None)",
+            where, "hp.Key, hp.Time, hp.KnownAt, hp.Id, hp.Ref[...], str, float, int, bool or list[str] (or X | None)",
             shown(annotation), "give the column one of these types",
         )  # fmt: skip
-    if optional and role in (Role.KEY, Role.TIME):
+    if optional and role in (Role.KEY, Role.TIME, Role.KNOWN_AT):
         raise DeclarationError(
             where,
             "a value in every event",
             "'| None'",
-            f"write {name}: hp.{role.value.capitalize()}, without '| None'",
+            f"write {name}: hp.{marker}, without '| None'",
         )
     if default is not None and not isinstance(default, Lookup):
         raise DeclarationError(
@@ -245,6 +245,12 @@ class Event(Schema):
                 f"event {cls.__name__}", "at most one column of hp.Key", ", ".join(keys),
                 "keep hp.Key for the event's own id and make the others hp.Id",
             )  # fmt: skip
+        known = [f.name for f in fields.values() if f.role is Role.KNOWN_AT]
+        if len(known) > 1:
+            raise DeclarationError(
+                f"event {cls.__name__}", "at most one column of hp.KnownAt", ", ".join(known),
+                "keep the one from which on the event could be known",
+            )  # fmt: skip
         for field in fields.values():
             if field.lookup is not None:
                 on = field.lookup.on or field.lookup.field.owner.entity().name  # type: ignore[attr-defined]
@@ -307,7 +313,7 @@ class Table(Schema):
                 f"table {cls.__name__}", "at most one column of hp.Time, valid_from", ", ".join(times),
                 "keep hp.Time for when a row becomes true and make the others int",
             )  # fmt: skip
-        strange = [f.name for f in fields.values() if f.role in (Role.KEY, Role.REF) or f.lookup is not None]
+        strange = [f.name for f in fields.values() if f.role in (Role.KEY, Role.REF, Role.KNOWN_AT) or f.lookup is not None]
         if strange:
             raise DeclarationError(
                 f"table {cls.__name__}", "no hp.Key, hp.Ref or hp.lookup", ", ".join(strange),

@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from heptad.declare.data import Data, SourceScore
-from heptad.declare.evaluation import Evaluation
+from heptad.declare.evaluation import AtLoad, Evaluation
 from heptad.declare.features import Derived, Rate, Windowed, columns_of
-from heptad.declare.framing import Ranking
-from heptad.declare.labels import Outcome
-from heptad.declare.model import GBDT, Logistic, Model
+from heptad.declare.framing import Classification, Framing, Ranking
+from heptad.declare.labels import Label, Outcome
+from heptad.declare.model import GBDT, AnyModel, Logistic, Model
 from heptad.declare.monitoring import Monitoring, OnDrift
 from heptad.declare.requirements import Requirements
+from heptad.declare.review import Review
 from heptad.declare.schema import Field, Table
 from heptad.declare.serving import Cap, Serving
-from heptad.declare.types import Kind
+from heptad.declare.types import Kind, Role
 from heptad.declare.wording import shown
 from heptad.errors import DeclarationError
 
@@ -25,17 +26,17 @@ class Declaration:
     """The inert part of a System: nothing here reads a file or a clock."""
 
     requirements: Requirements
-    framing: Ranking
+    framing: Framing
     data: Data
     model: GBDT | Logistic | Model
     evaluation: Evaluation
-    serving: Serving
+    serving: Serving | Review
     monitoring: Monitoring
 
     def __post_init__(self) -> None:
         expected = {
-            "requirements": (Requirements,), "framing": (Ranking,), "data": (Data,),
-            "model": (GBDT, Logistic, Model), "evaluation": (Evaluation,), "serving": (Serving,),
+            "requirements": (Requirements,), "framing": (Ranking, Classification), "data": (Data,),
+            "model": (GBDT, Logistic, Model), "evaluation": (Evaluation,), "serving": (Serving, Review),
             "monitoring": (Monitoring,),
         }  # fmt: skip
         for step in fields(Declaration):
@@ -45,11 +46,63 @@ class Declaration:
                     f"System.{step.name}", " or ".join(f"hp.{t.__name__}" for t in expected[step.name]),
                     shown(value), f"write {step.name}=hp.{expected[step.name][0].__name__}(...)",
                 )  # fmt: skip
+        match self.framing:
+            case Ranking() if not isinstance(self.serving, Serving):
+                raise _unfit("Ranking", "Serving", self.serving)
+            case Classification() if not isinstance(self.serving, Review):
+                raise _unfit("Classification", "Review", self.serving)
         self._check_known_at_request()
         self._check_inputs()
-        self._check_serving()
+        if isinstance(self.framing, Ranking):
+            self._check_serving()
+        else:
+            self._check_review()
         self._check_gate()
         self._check_watched()
+
+    @property
+    def label(self) -> Label:
+        """What is learned."""
+        return self.framing.objective.label
+
+    @property
+    def ranking(self) -> Ranking:
+        """The framing of a ranking system; DeclarationError for another."""
+        if not isinstance(self.framing, Ranking):
+            raise DeclarationError("System.framing", "hp.Ranking", shown(self.framing), "frame a ranking")
+        return self.framing
+
+    @property
+    def retrieval(self) -> Serving:
+        """The serving of a ranking system; DeclarationError for another."""
+        if not isinstance(self.serving, Serving):
+            raise _unfit("Ranking", "Serving", self.serving)
+        return self.serving
+
+    @property
+    def classification(self) -> Classification:
+        """The framing of a classification; DeclarationError for another."""
+        if not isinstance(self.framing, Classification):
+            raise DeclarationError(
+                "System.framing", "hp.Classification", shown(self.framing), "frame a classification"
+            )
+        return self.framing
+
+    @property
+    def review(self) -> Review:
+        """The serving of a classification; DeclarationError for another."""
+        if not isinstance(self.serving, Review):
+            raise _unfit("Classification", "Review", self.serving)
+        return self.serving
+
+    @property
+    def compared(self) -> Mapping[str, AnyModel]:
+        """The models a classification is compared with: those named, else a logistic regression."""
+        return self.evaluation.compare or {"logistic": Logistic()}
+
+    def _sources(self) -> tuple[str, ...]:
+        """The names of the candidate sources; none in a classification."""
+        return tuple(s.name for s in self.serving.candidates) if isinstance(self.serving, Serving) else ()
 
     def _check_known_at_request(self) -> None:
         """A feature may use only what a request brings, or what states and tables said before it."""
@@ -61,6 +114,7 @@ class Declaration:
         for field, why in (
             (request.key_field(), "the event's own id"),
             (request.time_field(), "the event's time"),
+            *((f, "known only later") for f in request.fields.values() if f.role is Role.KNOWN_AT),
         ):
             if field is not None:
                 unknown[field.name] = why
@@ -97,7 +151,7 @@ class Declaration:
         kpi = self.requirements.kpi.total.where.event
         if kpi is not request:
             raise DeclarationError(
-                "Requirements.kpi", f"a label of {request.__name__}, which the ranked items are shown by",
+                "Requirements.kpi", f"a label of {request.__name__}, the request's event",
                 f"a label of {kpi.__name__}", "count an outcome of what was shown",
             )  # fmt: skip
 
@@ -129,11 +183,11 @@ class Declaration:
                         f"use some of: {', '.join(sorted(columns - {name}))}",
                     )  # fmt: skip
             if isinstance(feature, SourceScore):
-                names = [source.name for source in self.serving.candidates]
+                names = self._sources()
                 if feature.source not in names:
                     raise DeclarationError(
-                        thing, f"a candidate source: {', '.join(names)}", repr(feature.source),
-                        "name one of Serving.candidates",
+                        thing, f"a candidate source: {', '.join(names) or 'a classification has none'}",
+                        repr(feature.source), "name one of Serving.candidates" if names else "take it out",
                     )  # fmt: skip
             if isinstance(feature, Field) and issubclass(feature.owner, Table):
                 raise DeclarationError(
@@ -151,14 +205,15 @@ class Declaration:
             if isinstance(feature, Windowed) and feature.aggregation == "last_n"
             for column in columns_of(name, feature)
         }
-        history = lists.get(self.serving.history) if isinstance(self.serving.history, str) else None
-        user, item = self.framing.user.name, self.framing.item.name
+        serving, framing = self.retrieval, self.ranking
+        history = lists.get(serving.history) if isinstance(serving.history, str) else None
+        user, item = framing.user.name, framing.item.name
         if history is None or history.column != item or history.keys != (user,):
             raise DeclarationError(
                 "Serving.history", f"a dynamic column of the user's last items: .per({user!r}).last({item!r}, n=50)",
-                shown(self.serving.history), f"declare it and name it; lists declared: {', '.join(lists) or 'none'}",
+                shown(serving.history), f"declare it and name it; lists declared: {', '.join(lists) or 'none'}",
             )  # fmt: skip
-        for step in self.serving.rerank:
+        for step in serving.rerank:
             if isinstance(step, Cap) and step.column not in self.data.static:
                 raise DeclarationError(
                     f"Cap({step.column!r})", f"a static column: {', '.join(self.data.static) or 'none declared'}",
@@ -170,13 +225,45 @@ class Declaration:
                 str(self.requirements.shown), "ask for more candidates",
             )  # fmt: skip
 
-    def _check_gate(self) -> None:
-        known = {"champion", *(source.name for source in self.serving.candidates)}
+    def _check_review(self) -> None:
+        event, columns = self.classification.event, {column for _, column in self.data.columns()}
+        if not columns:
+            raise DeclarationError("Data", "at least one feature", "none", "declare what the model reads")
+        for rule in self.review.rules:
+            if rule.field.owner is not event or rule.field.lookup is not None:
+                raise DeclarationError(
+                    f"Review.rules, {rule}", f"a column that a request of {event.__name__} brings",
+                    shown(rule.field), f"compare a column of {event.__name__}",
+                )  # fmt: skip
         for check in self.evaluation.gate:
+            load = AtLoad.of(check.metric)
+            if load is not None and load.per is not None and load.per not in event.fields:
+                raise DeclarationError(
+                    f"gate {check}", f"per= a column of {event.__name__}: {', '.join(event.fields)}",
+                    repr(load.per), "name one of them",
+                )  # fmt: skip
+
+    def _check_gate(self) -> None:
+        shapes = (RANKED, CLASSIFIED) if isinstance(self.framing, Ranking) else (CLASSIFIED, RANKED)
+        known = {"champion", *self._sources()}
+        if isinstance(self.framing, Classification):
+            known |= {"prior", *self.compared}
+        elif self.evaluation.compare:
+            raise DeclarationError(
+                "Evaluation.compare", "models beside a classification", ", ".join(self.evaluation.compare),
+                "take it out: a ranking is compared with its candidate sources",
+            )  # fmt: skip
+        for check in self.evaluation.gate:
+            if _family(check.metric) in shapes[1] - shapes[0]:
+                raise DeclarationError(
+                    f"gate {check}", f"a metric of a {type(self.framing).__name__.lower()}", check.metric,
+                    f"use one of {', '.join(sorted(shapes[0]))}",
+                )  # fmt: skip
             if isinstance(check.against, str) and check.against not in known:
                 raise DeclarationError(
                     f"gate {check}", f"a model: {', '.join(sorted(known))}", repr(check.against),
-                    "compare with the champion or one of Serving.candidates",
+                    "compare with the champion or one of Serving.candidates"
+                    if isinstance(self.framing, Ranking) else "name it in Evaluation.compare",
                 )  # fmt: skip
 
     def _check_watched(self) -> None:
@@ -191,9 +278,28 @@ class Declaration:
                     missing[0],
                     f"use some of: {', '.join(sorted(columns))}",
                 )
-        weight = self.framing.score.weight
+        weight = self.framing.score.weight if isinstance(self.framing, Ranking) else None
         if weight is not None and weight.name not in columns:
             raise DeclarationError(
                 "Ranking.score", f"{weight.name!r} among the columns of Data", "no such column",
                 f"declare it: contextual=dict({weight.name}={weight})",
             )  # fmt: skip
+
+
+#: Families of metrics that either shape of system measures: a name up to its depth.
+_BOTH = frozenset({"auc", "logloss", "ne", "ece"})
+RANKED = _BOTH | {"ndcg", "recall"}
+CLASSIFIED = _BOTH | {"brier", "average_precision", "caught", "precision"}
+
+
+def _family(metric: str) -> str:
+    return metric.partition("@")[0]
+
+
+def _unfit(framing: str, serving: str, got: object) -> DeclarationError:
+    return DeclarationError(
+        "System.serving",
+        f"hp.{serving}, as the framing is hp.{framing}",
+        shown(got),
+        f"write serving=hp.{serving}(...)",
+    )

@@ -30,6 +30,7 @@ class Role(StrEnum):
     KEY = "key"  #: the event's own id, by which duplicates are found
     TIME = "time"
     REF = "ref"  #: the id of an event of another class
+    KNOWN_AT = "known_at"  #: when the event could first be known
     VALUE = "value"
 
 
@@ -45,6 +46,13 @@ class Time:
     """Annotates the column of event time; in a table, of ``valid_from``."""
 
 
+class KnownAt:
+    """Annotates the time an event could first be known, where that is after its own: a report that comes late.
+
+    In a history it stands for the arrival, which no log has seen: the event counts from then on, not before.
+    """
+
+
 class Ref(Generic[E]):
     """Annotates the column that holds the id of an event of another class: ``shown: hp.Ref[Impression]``."""
 
@@ -58,4 +66,5 @@ SCALARS: dict[Any, Kind] = {
     Id: Kind.ID,
     Key: Kind.ID,
     Time: Kind.TIME,
+    KnownAt: Kind.TIME,
 }

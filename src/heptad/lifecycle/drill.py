@@ -80,7 +80,7 @@ def run_drill(
     began = champion.cut
     window = max(1, min(duration(drift_trigger(system).window), (end - began) // FEWEST))
     shift_at = began + QUIET * window
-    shifted = renew_items(history, system.framing.item.name, shift_at)
+    shifted = renew_items(history, system.ranking.item.name, shift_at)
     out = Outcome(shift_at)
     monitor = monitor_of(system, champion)
     said, due, now = False, False, began + window

@@ -64,7 +64,7 @@ def evaluate(
     fallback = _popularity(system, tested.pairs)
     for name, predictor in models.items():
         probability = predictor.predict(tested.columns)
-        weight = system.framing.score.weight
+        weight = system.ranking.score.weight
         factor = 1.0 if weight is None else np.asarray(tested.columns[weight.name], np.float64)
         ordered = _capped(system, tested, probability * factor)
         scored[name] = (np.where(known, ordered, fallback), probability)
@@ -73,7 +73,7 @@ def evaluate(
 
 def _capped(system: Declaration, tested: Tested, score: NDArray[np.float64]) -> NDArray[np.float64]:
     """The score (p,) with minus infinity where the declared caps leave an item out of its request's list."""
-    caps = [step for step in system.serving.rerank if isinstance(step, Cap)]
+    caps = [step for step in system.retrieval.rerank if isinstance(step, Cap)]
     if not caps:
         return score
     pairs = tested.pairs
@@ -89,7 +89,7 @@ def _capped(system: Declaration, tested: Tested, score: NDArray[np.float64]) -> 
 
 def _popularity(system: Declaration, pairs: Pairs) -> NDArray[np.float64]:
     """How popular each candidate was, (p,); nothing but popularity proposes items to a user without history."""
-    declared = [source.name for source in system.serving.candidates if isinstance(source, Popular)]
+    declared = [source.name for source in system.retrieval.candidates if isinstance(source, Popular)]
     return pairs.scores[declared[0]] if declared else np.zeros(len(pairs))
 
 

@@ -52,13 +52,13 @@ class Pairs:
 
 def train_retriever(history: History, system: Declaration, cut: int) -> Retriever:
     """Candidate sources that know the label's events before ``cut``, and no later one."""
-    framing = system.framing
+    framing = system.ranking
     event = framing.objective.label.event.__name__
     batch = history.batches[event]
     user, item = batch.columns[framing.user.name], batch.columns[framing.item.name]
     known = (batch.time < cut) & user.valid & item.valid
     return fit_retriever(
-        system.serving.candidates,
+        system.retrieval.candidates,
         user.values[known],
         item.values[known],
         trained_through=cut,
@@ -68,12 +68,12 @@ def train_retriever(history: History, system: Declaration, cut: int) -> Retrieve
 
 def histories_of(history: History, system: Declaration, requests: Requests) -> list[tuple[Any, ...]]:
     """Each request's user's recent items, newest first, as the history feature gives them then."""
-    name = system.serving.history
+    name = system.retrieval.history
     plan = history.only(name)
     found: list[tuple[Any, ...]] = []
     for low in range(0, len(requests), _AT_ONCE):
         part = slice(low, low + _AT_ONCE)
-        rows = {system.framing.user.name: as_column(requests.user[part])}
+        rows = {system.ranking.user.name: as_column(requests.user[part])}
         found += training_set(plan, history.batches, rows, requests.t[part])[name].tolist()
     return found
 
@@ -81,8 +81,8 @@ def histories_of(history: History, system: Declaration, requests: Requests) -> l
 def pairs_of(history: History, system: Declaration, retriever: Retriever, requests: Requests) -> Pairs:
     """Candidates of every request, each seeing only what came before it."""
     histories = histories_of(history, system, requests)
-    unseen = any(isinstance(step, Unseen) for step in system.serving.rerank)
-    framing = system.framing
+    unseen = any(isinstance(step, Unseen) for step in system.retrieval.rerank)
+    framing = system.ranking
     batch = history.batches[framing.objective.label.event.__name__]
     item = batch.columns[framing.item.name]
     found = retriever.retrieve_in_time(
@@ -104,7 +104,7 @@ def features_of(
 
     Lists that grow with a user's history serve candidate sources, not the model, and are left out.
     """
-    framing = system.framing
+    framing = system.ranking
     rows: dict[str, Column] = {
         name: column.take(pairs.request) for name, column in pairs.requests.context.items()
     }

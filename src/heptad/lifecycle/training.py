@@ -75,7 +75,7 @@ def settled_requests(history: History, system: Declaration, now: int) -> Request
     worth = _settled(history, kpi.where, now)
     if kpi.column is not None:  # a null adds nothing: it is held as 0
         worth = worth * batch.columns[kpi.column.name].values
-    return requests_of(batch, _settled(history, label, now), system.framing, worth)
+    return requests_of(batch, _settled(history, label, now), system.ranking, worth)
 
 
 def _settled(history: History, label: Label, now: int) -> NDArray[np.float64]:

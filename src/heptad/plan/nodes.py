@@ -57,6 +57,11 @@ class StreamPlan:
     def time(self) -> FieldPlan | None:
         return next((f for f in self.fields if f.role is Role.TIME), None)
 
+    @cached_property
+    def known_at(self) -> FieldPlan | None:
+        """The column that says when an event of a history could first be known."""
+        return next((f for f in self.fields if f.role is Role.KNOWN_AT), None)
+
 
 @dataclass(frozen=True)
 class ConditionPlan:

@@ -78,7 +78,7 @@ def _ranked(state: Path) -> list[int]:
 
 def _items(target: Target, batch: Batch) -> int:
     """How many items there are to rank."""
-    items = batch.columns[target.system.framing.item.name]
+    items = batch.columns[target.system.ranking.item.name]
     return len(set(items.values[items.valid].tolist()))
 
 
@@ -111,7 +111,7 @@ def _server(target: Target, profile: Profile, state: Path) -> Iterator[str]:
 def _bodies(target: Target, batch: Batch, n: int) -> list[dict[str, Any]]:
     """Requests of users with history, the newest first, repeated to n, with what their newest event brings."""
     system = target.system
-    user, item = system.framing.user.name, system.framing.item.name
+    user, item = system.ranking.user.name, system.ranking.item.name
     shape = shape_of(system, system.plan, [column.name for column in system.plan.columns])
     names = context_names(system.plan, shape)
     bodies: dict[Any, dict[str, Any]] = {}

@@ -8,9 +8,13 @@ from typing import Any
 
 from heptad.declare.data import SourceScore
 from heptad.declare.features import Calendar, Derived
-from heptad.declare.framing import Score
+from heptad.declare.framing import Classification, Framing, Ranking, Score
 from heptad.declare.labels import FollowedBy, Label
 from heptad.declare.model import Model
+from heptad.declare.requirements import Requirements
+from heptad.declare.review import Review
+from heptad.declare.serving import Serving
+from heptad.declare.system import Declaration
 from heptad.plan.explain import key_bytes, most_tiles, tile_bytes
 from heptad.plan.nodes import ColumnPlan, Plan, RateColumn, WindowColumn
 from heptad.run.target import Target
@@ -26,7 +30,7 @@ def describe(target: Target) -> dict[str, Any]:
     give equal descriptions.
     """
     system = target.system
-    requirements, framing, serving = system.requirements, system.framing, system.serving
+    requirements = system.requirements
     total = requirements.kpi.total
     counted = "count of" if total.column is None else f"sum of {total.column} over"
     return {
@@ -34,19 +38,12 @@ def describe(target: Target) -> dict[str, Any]:
         "doc": target.doc,
         "requirements": {
             "p99": requirements.p99,
-            "candidates": requirements.candidates,
+            **_per_request(requirements, system.framing),
             "qps": requirements.qps,
             "freshness": requirements.freshness,
-            "shown": requirements.shown,
             "kpi": f"{requirements.kpi.name}: {counted} {label_text(total.where)}",
         },
-        "framing": {
-            "kind": type(framing).__name__,
-            "item": str(framing.item),
-            "user": str(framing.user),
-            "objective": f"{type(framing.objective).__name__} of {label_text(framing.objective.label)}",
-            "score": _score(framing.score),
-        },
+        "framing": _framing(system.framing),
         "data": {
             "streams": [stream.name for stream in system.plan.streams],
             "static": [{"name": name, "from": str(fact)} for name, fact in system.data.static.items()],
@@ -62,19 +59,58 @@ def describe(target: Target) -> dict[str, Any]:
         "evaluation": {
             "split": call_text(system.evaluation.split),
             "gate": [str(check) for check in system.evaluation.gate],
+            **_compared(system),
         },
-        "serving": {
-            "candidates": [call_text(source) for source in serving.candidates],
-            "history": serving.history,
-            "rerank": [call_text(step) for step in serving.rerank],
-            "fallback": call_text(serving.fallback),
-        },
+        "serving": _serving(system.serving),
         "monitoring": {
             "retrain": [call_text(trigger) for trigger in system.monitoring.retrain],
             "canary": system.monitoring.canary,
         },
         "plan": _plan(system.plan),
     }
+
+
+def _per_request(requirements: Requirements, framing: Framing) -> dict[str, Any]:
+    if isinstance(framing, Classification):
+        return {}
+    return {"candidates": requirements.candidates, "shown": requirements.shown}
+
+
+def _framing(framing: Framing) -> dict[str, Any]:
+    objective = f"{type(framing.objective).__name__} of {label_text(framing.objective.label)}"
+    match framing:
+        case Ranking():
+            parts = {"item": str(framing.item), "user": str(framing.user)}
+            return {"kind": "Ranking", **parts, "objective": objective, "score": _score(framing.score)}
+        case Classification():
+            weight = framing.objective.positive_weight
+            about = {} if framing.entity is None else {"entity": str(framing.entity)}
+            heavier = {} if weight == 1.0 else {"positive weight": weight}
+            kind = {"kind": "Classification", "event": framing.event.__name__}
+            return {**kind, **about, "objective": objective, **heavier}
+
+
+def _compared(system: Declaration) -> dict[str, Any]:
+    if not isinstance(system.framing, Classification):
+        return {}
+    return {"compare": {name: _stated(model) for name, model in system.compared.items()}}
+
+
+def _serving(serving: Serving | Review) -> dict[str, Any]:
+    match serving:
+        case Serving():
+            return {
+                "candidates": [call_text(source) for source in serving.candidates],
+                "history": serving.history,
+                "rerank": [call_text(step) for step in serving.rerank],
+                "fallback": call_text(serving.fallback),
+            }
+        case Review():
+            return {
+                "review": f"the {serving.load} highest probabilities per {serving.every}",
+                "rules": [f"review where {rule}" for rule in serving.rules],
+                "fallback": "Prior()",
+            }
 
 
 def label_text(label: Label) -> str:

@@ -154,7 +154,7 @@ def split_at(history: History, target: Target) -> int:
 
 def slices(history: History, target: Target, comparison: Comparison, cut: int) -> dict[str, Any]:
     """Users with history when the test began, and users without."""
-    framing = target.system.framing
+    framing = target.system.ranking
     batch = history.batches[framing.objective.label.event.__name__]
     before = set(batch.columns[framing.user.name].values[batch.time < cut].tolist())
     users = comparison.pairs.requests.user.tolist()

@@ -89,7 +89,7 @@ def deployment(
         stack.callback(store.close)
         predictions = stack.enter_context(PredictionLog.open(directory / "predictions"))
         clock = ReplayClock(rows[0].at if rows else 0)
-        framing = target.system.framing
+        framing = target.system.ranking
         counts = EventCounts(framing.objective.label.event.__name__, framing.item.name)
         appender = Appender(plan, log, clock)
         applier = Applier(plan, log, store, appender, None, watch=counts.watch)

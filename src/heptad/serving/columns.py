@@ -39,7 +39,7 @@ class RequestShape:
 
 def shape_of(declaration: Declaration, plan: Plan, wanted: Collection[str]) -> RequestShape:
     """The shape of ranking requests that read at least the columns ``wanted``."""
-    framing = declaration.framing
+    framing = declaration.ranking
     fields = {field.name: field for field in plan.request}
     user, item = fields[framing.user.name], fields[framing.item.name]
     names = set(wanted) | {c.name for c in plan.columns if c.group == "static"}
@@ -47,7 +47,7 @@ def shape_of(declaration: Declaration, plan: Plan, wanted: Collection[str]) -> R
         if column.name in names and isinstance(column.source, DerivedColumn):
             names |= set(column.source.inputs)
     read = tuple(column for column in plan.columns if column.name in names)
-    history = plan.column(declaration.serving.history)
+    history = plan.column(declaration.retrieval.history)
     static = {c.name for c in plan.columns if c.group == "static"}
     keys = dict.fromkeys(key for column in (*read, history) for key in _keys(plan, column))
     given = {user.name, item.name}

@@ -23,7 +23,7 @@ _EXAMPLES: Final[dict[Kind, Any]] = {
 
 def page(service: Service, base: str) -> str:
     """A self-contained page for the service at the address ``base``."""
-    framing = service.declaration.framing
+    framing = service.declaration.ranking
     user, item = framing.user.name, framing.item.name
     event = framing.objective.label.event
     calls: list[tuple[str, str, dict[str, Any]]] = [

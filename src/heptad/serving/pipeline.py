@@ -95,7 +95,7 @@ class Pipeline:
             )  # fmt: skip
         self.declaration, self.plan, self.scorer = declaration, plan, scorer
         self._reader, self._timer = reader, timer
-        serving, weight = declaration.serving, declaration.framing.score.weight
+        serving, weight = declaration.retrieval, declaration.ranking.score.weight
         self._weight = None if weight is None else weight.name
         wanted = [step.column for step in serving.rerank if isinstance(step, Cap)]
         wanted += [] if self._weight is None else [self._weight]
@@ -165,7 +165,7 @@ class Pipeline:
 
     def _history(self, session: Session, asked: Asked) -> tuple[Any, ...]:
         """The user's recent items, newest first."""
-        name = self.declaration.serving.history
+        name = self.declaration.retrieval.history
         user = self.shape.user
         history: tuple[Any, ...] = session.read({user.name: column_of([asked.user], user.kind)}, 1, (name,))[
             name
@@ -189,7 +189,7 @@ class Pipeline:
         scores = p if self._weight is None else p * np.nan_to_num(columns[self._weight], nan=0.0)
         order = np.argsort(-scores, kind="stable").astype(np.int64)  # ties in the order of retrieval
         seen = run.history if self._excludes else ()
-        order = rerank(self.declaration.serving.rerank, order, Ranked(found.items, columns, seen))
+        order = rerank(self.declaration.retrieval.rerank, order, Ranked(found.items, columns, seen))
         shown = order[: run.asked.n]
         run.done("rerank")
         held = {c.name: c.holds for c in self.shape.read}

@@ -98,11 +98,11 @@ class Service:
         )
         self._schemas: dict[str, type[Schema]] = schemas(declaration)
         self._fields = {field.name: field for field in plan.request}
-        for source in declaration.serving.candidates:
+        for source in declaration.retrieval.candidates:
             name = f"score:{source.name}"
             self._fields[name] = FieldPlan(name, Kind.FLOAT, Role.VALUE, optional=True)
         saved = store.saved()
-        event, item = declaration.framing.objective.label.event, declaration.framing.item
+        event, item = declaration.framing.objective.label.event, declaration.ranking.item
         self._events = EventCounts(event.__name__, item.name)
         self._events.rebuild(plan, log, saved)
         appender = Appender(plan, log, clock, floor=saved.meta.frontier)

@@ -220,7 +220,7 @@ def a_time_that_may_be_missing():
 
 @wrong(
     "View.ts",
-    "hp.Key, hp.Time, hp.Id, hp.Ref[...], str, float, int, bool or list[str] (or X | None)",
+    "hp.Key, hp.Time, hp.KnownAt, hp.Id, hp.Ref[...], str, float, int, bool or list[str] (or X | None)",
     "the class datetime",
     "give the column one of these types",
 )
@@ -231,7 +231,7 @@ def a_column_of_a_foreign_type():
 
 @wrong(
     "View.sizes",
-    "hp.Key, hp.Time, hp.Id, hp.Ref[...], str, float, int, bool or list[str] (or X | None)",
+    "hp.Key, hp.Time, hp.KnownAt, hp.Id, hp.Ref[...], str, float, int, bool or list[str] (or X | None)",
     "list[int]",
     "give the column one of these types",
 )
@@ -1589,7 +1589,7 @@ def a_baseline_that_is_no_source():
 
 @wrong(
     "Requirements.kpi",
-    "a label of Rating, which the ranked items are shown by",
+    "a label of Rating, the request's event",
     "a label of Impression",
     "count an outcome of what was shown",
 )
