@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from heptad.offline.knowledge import Knowledge, known_from
 from heptad.plan.batch import Batch
 from heptad.plan.nodes import Plan
 
@@ -21,12 +23,20 @@ class History:
     batches: Mapping[str, Batch]
 
     def before(self, t: int) -> History:
-        """The history of events strictly before ``t`` (tables whole: their rows carry their own times)."""
+        """The history known strictly before ``t`` (tables whole: their rows carry their own times)."""
         kept = {
-            name: batch if batch.stream.is_table else batch.take(np.flatnonzero(batch.time < t))
+            name: batch if batch.stream.is_table else batch.take(np.flatnonzero(known_from(batch) < t))
             for name, batch in self.batches.items()
         }
         return History(self.plan, kept)
+
+    def offsets_at(self, t: NDArray[np.int64]) -> NDArray[np.int64] | None:
+        """The log's end at each moment, as a replay would meet it; None where a row's time says all."""
+        return None if self._knowledge is None else self._knowledge.before(t)
+
+    @cached_property
+    def _knowledge(self) -> Knowledge | None:
+        return Knowledge.of(self.batches)
 
     def only(self, *columns: str) -> Plan:
         """The plan cut down to these output columns."""

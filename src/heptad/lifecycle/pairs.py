@@ -74,7 +74,8 @@ def histories_of(history: History, system: Declaration, requests: Requests) -> l
     for low in range(0, len(requests), _AT_ONCE):
         part = slice(low, low + _AT_ONCE)
         rows = {system.ranking.user.name: as_column(requests.user[part])}
-        found += training_set(plan, history.batches, rows, requests.t[part])[name].tolist()
+        t = requests.t[part]
+        found += training_set(plan, history.batches, rows, t, history.offsets_at(t))[name].tolist()
     return found
 
 
@@ -112,7 +113,8 @@ def features_of(
     rows[framing.item.name] = as_column(pairs.item)
     rows |= {f"score:{name}": as_column(values) for name, values in pairs.scores.items()}
     plan = history.only(*model_columns(history))
-    return training_set(plan, history.batches, rows, pairs.t if t is None else t)
+    at = pairs.t if t is None else t
+    return training_set(plan, history.batches, rows, at, history.offsets_at(at))
 
 
 def model_columns(history: History) -> dict[str, str]:

@@ -81,7 +81,8 @@ def settled_requests(history: History, system: Declaration, now: int) -> Request
 def _settled(history: History, label: Label, now: int) -> NDArray[np.float64]:
     """The label of each of its events, 1.0 or 0.0, NaN where it could not be known by ``now``."""
     time = history.batches[label.event.__name__].time
-    return np.where(matured(label, time, now), label_values(label, history.batches).value, np.nan)
+    values = label_values(label, history.batches, now=now).value
+    return np.where(matured(label, time, now), values, np.nan)
 
 
 def ranker_pairs(history: History, system: Declaration, cut: int, effort: Effort) -> Pairs:

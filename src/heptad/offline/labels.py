@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from heptad.declare.labels import FollowedBy, Label, Outcome
 from heptad.errors import DataError
 from heptad.offline.engines.keys import codes
+from heptad.offline.knowledge import known_from
 from heptad.plan.batch import Batch
 from heptad.plan.lift import passes
 from heptad.plan.nodes import ConditionPlan
@@ -35,8 +36,8 @@ class Labels(NamedTuple):
 _NONE = np.empty(0, np.int64)
 
 
-def label_values(label: Label, events: Mapping[str, Batch]) -> Labels:
-    """The label of every accepted event of ``label.event``.
+def label_values(label: Label, events: Mapping[str, Batch], *, now: int | None = None) -> Labels:
+    """The label of every accepted event of ``label.event``, as of ``now``: later outcomes are not known yet.
 
     An outcome counts where ``event.time <= outcome.time < event.time + within``. The start is closed
     because coarse clocks put both into one instant, and no feature of the event sees that instant; the end
@@ -49,7 +50,10 @@ def label_values(label: Label, events: Mapping[str, Batch]) -> Labels:
             where = None if bound is None else ConditionPlan(bound.field.name, bound.op, bound.bound)
             return Labels(passes(batch, where).astype(np.float64), batch.time + 1, _NONE, _NONE, _NONE)
         case FollowedBy():
-            return _followed(label, _batch(events, label.event.__name__), events.get(label.outcome.__name__))
+            outcomes = events.get(label.outcome.__name__)
+            if outcomes is not None and now is not None:
+                outcomes = outcomes.take(np.flatnonzero(known_from(outcomes) < now))
+            return _followed(label, _batch(events, label.event.__name__), outcomes)
 
 
 def matured(label: Label, time: NDArray[np.int64], now: int) -> NDArray[np.bool_]:
@@ -83,7 +87,11 @@ def _followed(label: FollowedBy, shown: Batch, outcomes: Batch | None) -> Labels
     after = outcomes.time[row] - shown.time[event]
     counts = (after >= 0) & (after < label.within)
     value[event[counts]] = 1.0
-    np.minimum.at(known_at, event[counts], outcomes.time[row[counts]] + 1)
+    told = known_from(outcomes)[row[counts]] + 1
+    known_at[event[counts]] = np.iinfo(
+        np.int64
+    ).max  # the first outcome tells, though it come after the window
+    np.minimum.at(known_at, event[counts], told)
     unknown = np.ones(len(outcomes), np.bool_)
     unknown[row] = False
     return Labels(

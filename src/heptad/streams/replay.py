@@ -31,14 +31,14 @@ class Dated(NamedTuple):
 
 
 def history(plan: Plan, rows: Mapping[str, Iterable[Mapping[str, Any]]]) -> list[Dated]:
-    """Rows of each stream as if each was posted at its own time, in that order; of one time, tables first."""
-    dated = []
+    """Rows of each stream as if each was posted when it was known, in that order; of one time, tables first."""
+    dated: list[Dated] = []
     for stream in plan.streams:  # tables come first there
         time = None if stream.time is None else stream.time.name
-        dated += [
-            Dated(TIMELESS if time is None else row[time], stream.name, row)
-            for row in rows.get(stream.name, ())
-        ]
+        known = None if stream.known_at is None else stream.known_at.name
+        for row in rows.get(stream.name, ()):
+            at = TIMELESS if time is None else row[time]
+            dated.append(Dated(at if known is None else max(at, row[known]), stream.name, row))
     return sorted(dated, key=lambda row: row.at)
 
 
