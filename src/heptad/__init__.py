@@ -25,7 +25,7 @@ from heptad.declare.features import feature, hour, rate, weekday
 from heptad.declare.framing import Classification, LogLoss, Ranking, p
 from heptad.declare.labels import label
 from heptad.declare.model import GBDT, Logistic, Model
-from heptad.declare.monitoring import Daily, Monitoring, OnDrift
+from heptad.declare.monitoring import Daily, Monitoring, OnDrift, Weekly
 from heptad.declare.requirements import KPI, Requirements, count, sum
 from heptad.declare.schema import Event, Table, lookup
 from heptad.declare.review import Prior, Review
@@ -82,6 +82,7 @@ __all__ = [
     "Time",
     "TimeSplit",
     "Unseen",
+    "Weekly",
     "auc",
     "average_precision",
     "baseline",

@@ -22,6 +22,20 @@ class Daily:
 
 
 @dataclass(frozen=True)
+class Weekly:
+    """Retrain once a week on this day at this time, UTC: ``Weekly("Mon 03:00")``."""
+
+    at: str
+
+    def __post_init__(self) -> None:
+        day = r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun) ([01]\d|2[0-3]):[0-5]\d"
+        if not isinstance(self.at, str) or not re.fullmatch(day, self.at):
+            raise DeclarationError(
+                "Weekly", "a day and a time, Mon HH:MM", shown(self.at), "write hp.Weekly('Mon 03:00')"
+            )
+
+
+@dataclass(frozen=True)
 class OnDrift:
     """Retrain when a column's PSI against the training data passes its threshold.
 
@@ -57,7 +71,7 @@ class OnDrift:
         object.__setattr__(self, "columns", tuple(self.columns))
 
 
-Trigger = Daily | OnDrift
+Trigger = Daily | Weekly | OnDrift
 
 
 @dataclass(frozen=True)
@@ -70,9 +84,9 @@ class Monitoring:
     def __post_init__(self) -> None:
         triggers = self.retrain if listed(self.retrain) else (None,)
         for trigger in triggers:
-            if not isinstance(trigger, (Daily, OnDrift)):
+            if not isinstance(trigger, (Daily, Weekly, OnDrift)):
                 raise DeclarationError(
-                    "Monitoring.retrain", "a list of hp.Daily or hp.OnDrift",
+                    "Monitoring.retrain", "a list of hp.Daily, hp.Weekly or hp.OnDrift",
                     shown(self.retrain if trigger is None else trigger), "write retrain=[hp.Daily('03:00')]",
                 )  # fmt: skip
         if not is_number(self.canary) or not 0.0 < self.canary <= 1.0:

@@ -1292,7 +1292,7 @@ def a_fallback_that_learns():
 
 @wrong(
     "Monitoring.retrain",
-    "a list of hp.Daily or hp.OnDrift",
+    "a list of hp.Daily, hp.Weekly or hp.OnDrift",
     "Daily(at='03:00')",
     "write retrain=[hp.Daily('03:00')]",
 )
