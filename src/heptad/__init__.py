@@ -21,16 +21,32 @@ from heptad.declare.evaluation import (
     precision_at,
     recall,
 )
+from heptad.declare.expectation import expect
+from heptad.declare.expressions import (
+    clip,
+    coalesce,
+    col,
+    contains,
+    cosine,
+    cross,
+    distance,
+    dot,
+    is_null,
+    log1p,
+    size,
+    sqrt,
+    where,
+)
 from heptad.declare.features import feature, hour, rate, weekday
 from heptad.declare.framing import Classification, LogLoss, Ranking, p
 from heptad.declare.labels import label
 from heptad.declare.model import GBDT, Logistic, Model
 from heptad.declare.monitoring import Daily, Monitoring, OnDrift, Weekly
 from heptad.declare.requirements import KPI, Requirements, count, sum
-from heptad.declare.schema import Event, Table, lookup
 from heptad.declare.review import Prior, Review
+from heptad.declare.schema import Event, Table, lookup
 from heptad.declare.serving import EASE, Cap, CoVisited, Popular, Serving, Unseen
-from heptad.declare.types import Id, Key, KnownAt, Ref, Time
+from heptad.declare.types import Deleted, Id, Key, KnownAt, Ref, Time, Version
 from heptad.errors import (
     DataError,
     DeclarationError,
@@ -55,6 +71,7 @@ __all__ = [
     "Data",
     "DataError",
     "DeclarationError",
+    "Deleted",
     "Evaluation",
     "Event",
     "HeptadError",
@@ -82,6 +99,7 @@ __all__ = [
     "Time",
     "TimeSplit",
     "Unseen",
+    "Version",
     "Weekly",
     "auc",
     "average_precision",
@@ -89,11 +107,22 @@ __all__ = [
     "brier",
     "caught",
     "champion",
+    "clip",
+    "coalesce",
+    "col",
+    "contains",
+    "cosine",
     "count",
+    "cross",
+    "distance",
+    "dot",
     "ece",
+    "expect",
     "feature",
     "hour",
+    "is_null",
     "label",
+    "log1p",
     "logloss",
     "lookup",
     "ndcg",
@@ -102,7 +131,10 @@ __all__ = [
     "precision_at",
     "rate",
     "recall",
+    "size",
     "source_score",
+    "sqrt",
     "sum",
     "weekday",
+    "where",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -34,6 +35,7 @@ class Reading:
     zone: str | None = None
     unit: str = "us"
     separator: str = "|"
+    text_numbers: bool = False  #: whether texts are read as numbers and booleans, as a CSV file needs
 
     def __post_init__(self) -> None:
         if self.unit not in _UNITS:
@@ -41,7 +43,8 @@ class Reading:
 
 
 def convert(values: Any, field: FieldPlan, thing: str, reading: Reading) -> Column:
-    """An Arrow array as a column. Raises DataError with the number of the first bad row, counted from 0.
+    """An Arrow array as a column. Raises DataError with the number of the first bad row, counted from 0; where
+    only some rows are bad it is a `BadRows` that says which.
 
     NaN becomes null and -0.0 becomes 0.0. ``thing`` names the column in errors: ``Click.user``.
     """
@@ -49,6 +52,8 @@ def convert(values: Any, field: FieldPlan, thing: str, reading: Reading) -> Colu
         values = values.cast(values.type.value_type)
     if pa.types.is_null(values.type):
         values = pa.nulls(len(values), _BLANK[field.kind])
+    if reading.text_numbers and field.kind in _PARSED and _is_text(values.type):
+        values = _parsed(values, field.kind, thing)
     column = _CONVERT[field.kind](values, thing, reading)
     if not field.optional and field.kind is not Kind.FLOAT:
         _refuse(~column.valid, values, thing, f"a value of kind {field.kind}", "fill it, or drop these rows")
@@ -62,11 +67,22 @@ def absent(field: FieldPlan, n: int) -> Column:
     return Column(np.zeros(n, np.float64 if field.kind is Kind.FLOAT else np.int64), np.zeros(n, np.bool_))
 
 
+class BadRows(DataError):
+    """Some rows of a column cannot be taken: ``rows`` (n,) says which."""
+
+    def __init__(self, thing: str, expected: str, got: str, fix: str, rows: NDArray[np.bool_]) -> None:
+        super().__init__(thing, expected, got, fix)
+        self.rows = rows
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.thing, self.expected, self.got, self.fix, self.rows)
+
+
 def _refuse(bad: NDArray[np.bool_], values: Any, thing: str, expected: str, fix: str) -> None:
     if bad.any():
         row = int(np.argmax(bad))
         value = repr(values[row].as_py())[:80]
-        raise DataError(thing, expected, f"{value} in row {row} ({int(bad.sum())} such rows)", fix)
+        raise BadRows(thing, expected, f"{value} in row {row} ({int(bad.sum())} such rows)", fix, bad)
 
 
 def _wrong(values: Any, thing: str, expected: str, fix: str) -> NoReturn:
@@ -110,6 +126,14 @@ def _integers(values: Any, thing: str, reading: Reading) -> Column:
     held = _filled(values.cast(pa.int64()), 0)
     _refuse(held == -(2**63), values, thing, "an integer above -2**63", "send another value")
     return Column(held, valid)
+
+
+def _parsed(values: Any, kind: Kind, thing: str) -> Any:
+    """Texts as the numbers or booleans they spell."""
+    pattern, arrow, expected = _PARSED[kind]
+    spelled = _filled(pc.match_substring_regex(values, pattern), True)
+    _refuse(~spelled, values, thing, expected, "mend or drop the row")
+    return values.cast(arrow)
 
 
 def _booleans(values: Any, thing: str, reading: Reading) -> Column:
@@ -216,17 +240,18 @@ def _iso_times(values: Any, thing: str, reading: Reading) -> Column:
 
 
 def _iso_times_one_by_one(values: Any, thing: str, reading: Reading) -> Column:
-    held = np.zeros(len(values), np.int64)
+    held, bad, bare = np.zeros(len(values), np.int64), np.zeros(len(values), np.bool_), False
+    whole, scale = re.compile(_INTEGER_TEXT), _UNITS[reading.unit]
     for row, text in enumerate(values.to_pylist()):
-        if text is None:
-            continue
-        try:
-            held[row] = instant(text)
-        except (ValueError, DeclarationError) as error:
-            bare = isinstance(error, DeclarationError)
-            expected = "an ISO 8601 time with a zone" if bare else "an ISO 8601 time"
-            fix = "say which zone they are in: zone='UTC'" if bare else "mend or drop the row"
-            raise DataError(thing, expected, f"{text!r} in row {row}", fix) from error
+        if text is not None:
+            try:
+                held[row] = int(text) * scale if whole.match(text) else instant(text)
+            except (ValueError, OverflowError, DeclarationError) as error:
+                bare |= isinstance(error, DeclarationError)
+                bad[row] = True
+    expected = "an ISO 8601 time with a zone" if bare else "an ISO 8601 time"
+    fix = "say which zone they are in: zone='UTC'" if bare else "mend or drop the row"
+    _refuse(bad, values, thing, expected, fix)
     return Column(held, _valid(values))
 
 
@@ -234,6 +259,12 @@ _CONVERT: dict[Kind, Callable[[Any, str, Reading], Column]] = {
     Kind.ID: _ids, Kind.TEXT: _texts, Kind.FLOAT: _floats, Kind.INT: _integers, Kind.BOOL: _booleans,
     Kind.TEXTS: _lists, Kind.TIME: _times,
 }  # fmt: skip
+#: How a kind is spelled in a text, its Arrow type, and its name.
+_PARSED: dict[Kind, tuple[str, Any, str]] = {
+    Kind.FLOAT: (r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$|^[-+]?(nan|NaN|inf)$", pa.float64(), "a number"),
+    Kind.INT: (r"^-?\d{1,18}$", pa.int64(), "a whole number"),
+    Kind.BOOL: (r"^(true|false|True|False|0|1)$", pa.bool_(), "true or false"),
+}
 _BLANK: dict[Kind, Any] = {
     Kind.ID: pa.large_string(), Kind.TEXT: pa.large_string(), Kind.FLOAT: pa.float64(), Kind.INT: pa.int64(),
     Kind.BOOL: pa.bool_(), Kind.TEXTS: pa.list_(pa.string()), Kind.TIME: pa.int64(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,20 @@ def read(
     source's where they differ. Columns that the stream does not declare are left out; looked-up columns
     may be missing and are filled by `enrich`. Raises DataError that names the column and the first bad row.
     """
-    called = dict(names or {})
-    table = _table(stream, source, called)
+    table = as_table(stream, source, names or {})
+    return from_table(stream, table, names or {}, spelled(source, reading))
+
+
+def spelled(source: Any, reading: Reading) -> Reading:
+    """The reading, with numbers in texts where the source has nothing but texts: a CSV file."""
+    csv_file = isinstance(source, (str, Path)) and any(
+        part in (".csv", ".tsv") for part in Path(source).suffixes
+    )
+    return replace(reading, text_numbers=True) if csv_file else reading
+
+
+def from_table(stream: StreamPlan, table: Any, called: Mapping[str, str], reading: Reading) -> Batch:
+    """The rows of an Arrow table as a batch of the stream; see `read`."""
     n = table.num_rows
     columns: dict[str, Column] = {}
     for field in stream.fields:
@@ -90,7 +103,8 @@ def _python(column: Column, kind: Kind) -> list[Any]:
     return [value if ok else None for value, ok in zip(values, column.valid.tolist(), strict=True)]
 
 
-def _table(stream: StreamPlan, source: Any, names: Mapping[str, str]) -> Any:
+def as_table(stream: StreamPlan, source: Any, names: Mapping[str, str]) -> Any:
+    """A source as an Arrow table with its own types; see `read`."""
     match source:
         case str() | Path():
             return _file(stream, Path(source), names)
@@ -143,9 +157,9 @@ def _csv(path: Path, suffix: str, kinds: Mapping[str, Kind]) -> Any:
     delimiter = csv.ParseOptions(delimiter="\t" if suffix == ".tsv" else ",")
     try:
         table = csv.read_csv(path, convert_options=options, parse_options=delimiter)
-    except pa.ArrowInvalid:  # again, one row after the other: then the error names the row
-        serial = csv.ReadOptions(use_threads=False)
-        table = csv.read_csv(path, serial, convert_options=options, parse_options=delimiter)
+    except pa.ArrowInvalid:  # some cell is not of its column's kind: as texts, `convert` says which
+        options.column_types = {name: pa.string() for name in kinds}
+        table = csv.read_csv(path, convert_options=options, parse_options=delimiter)
     for name, kind in kinds.items():
         if kind is Kind.ID and name in table.column_names:
             texts = table.column(name)

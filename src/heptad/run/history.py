@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from heptad.lifecycle.history import History
+from heptad.offline.conversion import Reading
 from heptad.offline.enrichment import enrich
 from heptad.offline.history import Admitted, admit_history
-from heptad.offline.sources import read as as_batch
+from heptad.offline.intake import Intake, take_in
 from heptad.plan.nodes import Plan
 from heptad.run.profile import Profile
 from heptad.run.source import read
@@ -15,10 +16,11 @@ from heptad.run.source import read
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """The history, and for each stream how many rows came and what became of them."""
+    """The history, and for each stream what was taken in, what was put aside, and what was admitted."""
 
     history: History
     report: dict[str, Admitted]
+    taken: dict[str, Intake]
 
     @property
     def events(self) -> int:
@@ -28,9 +30,14 @@ class Loaded:
 
 
 def load_history(plan: Plan, profile: Profile) -> Loaded:
-    """Read every source the profile names. Raises DataError that names the source, the column and the row."""
-    raw = {
-        stream.name: as_batch(stream, read(profile.sources[stream.name], stream)) for stream in plan.streams
-    }
-    admitted, report = admit_history(plan, raw)
-    return Loaded(History(plan, enrich(plan, admitted)), report)
+    """Read every source the profile names; rows that do not fit are put aside, see `Loaded.taken`.
+
+    Raises DataError that names the source where it cannot be read as a whole.
+    """
+    taken = {}
+    for stream in plan.streams:
+        origin = profile.sources[stream.name]
+        texts = any(path.suffix == ".csv" for path in origin.files)
+        taken[stream.name] = take_in(stream, read(origin, stream), reading=Reading(text_numbers=texts))
+    admitted, report = admit_history(plan, {name: intake.batch for name, intake in taken.items()})
+    return Loaded(History(plan, enrich(plan, admitted)), report, taken)

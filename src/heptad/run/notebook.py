@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from heptad.offline.conversion import Reading, convert
 from heptad.offline.enrichment import enrich
 from heptad.offline.frames import to_arrow
 from heptad.offline.history import admit_history
-from heptad.offline.sources import read
+from heptad.offline.knowledge import Knowledge
+from heptad.offline.intake import take_in, write_dead_letters
 from heptad.offline.training_set import training_set as offline
 from heptad.plan.batch import Batch, Column
 from heptad.plan.nodes import FieldPlan, Plan, RequestColumn
@@ -30,27 +32,37 @@ if TYPE_CHECKING:
     from heptad.run.system import System
 
 
-def training_set(system: System, labels: Any, *, events: Mapping[str, Any], at: str = "ts") -> pa.Table:
+def training_set(
+    system: System,
+    labels: Any,
+    *,
+    events: Mapping[str, Any],
+    at: str = "ts",
+    dead_letters: str | Path | None = None,
+) -> pa.Table:
     """The label rows with every declared feature as of each row's time, in their order: N rows in, N out.
 
     ``labels``: an Arrow table, a pandas or Polars frame, or a mapping of columns, with the entities' columns
     and a time column called ``at`` (microseconds, ISO text with a zone, or a zoned timestamp). ``events``:
     one source per event or table class by name (a frame, a table, or the path of a Parquet or CSV file).
     A row sees the events strictly before its time. Returns an Arrow table: the label columns, then the features
-    (one that is a label column itself, such as the request's device, is not repeated). Raises DataError where a
-    label column has the name of another feature.
+    (one that is a label column itself, such as the request's device, is not repeated). Rows of the sources that
+    do not fit their class are written to the file ``dead_letters``, each with the reason, and the rest goes on;
+    without it the first of them raises DataError, as does a label column with the name of another feature.
     """
     import pyarrow as pa
 
     plan = system.plan
-    batches = history(plan, events)
+    batches = history(plan, events, dead_letters)
     table = pa.table(dict(labels)) if isinstance(labels, Mapping) else pa.table(labels)
     table = table.drop_columns([name for name in table.column_names if name.startswith("__index_level_")])
     _check_names(plan, table.column_names)
     rows = request_columns(plan, {name: table.column(name) for name in table.column_names})
     for field in bare_inputs(plan, plan.columns):
         rows.setdefault(field.name, blank(field.kind, table.num_rows))
-    found = offline(plan, batches, rows, _times(table, at))
+    t = _times(table, at)
+    knowledge = Knowledge.of(batches)
+    found = offline(plan, batches, rows, t, None if knowledge is None else knowledge.before(t))
     features = to_arrow(found)
     for name in features.column_names:
         if name not in table.column_names:
@@ -58,15 +70,28 @@ def training_set(system: System, labels: Any, *, events: Mapping[str, Any], at: 
     return table
 
 
-def history(plan: Plan, events: Mapping[str, Any]) -> dict[str, Batch]:
-    """Sources by class name as admitted, enriched batches."""
+def history(
+    plan: Plan, events: Mapping[str, Any], dead_letters: str | Path | None = None
+) -> dict[str, Batch]:
+    """Sources by class name as admitted, enriched batches; bad rows go to ``dead_letters``, else raise DataError."""
     missing = [stream.name for stream in plan.streams if stream.name not in events]
     if missing:
         raise DataError(
             "events", f"a source for each of {', '.join(s.name for s in plan.streams)}", f"no {missing[0]}",
             f"pass events={{{missing[0]!r}: frame or path, ...}}",
         )  # fmt: skip
-    admitted, _ = admit_history(plan, {s.name: read(s, events[s.name]) for s in plan.streams})
+    taken = {s.name: take_in(s, events[s.name]) for s in plan.streams}
+    if dead_letters is not None:
+        write_dead_letters(Path(dead_letters), taken)
+    for name, intake in taken.items():
+        if intake.refused and dead_letters is None:
+            first = intake.refused[0]
+            raise DataError(
+                f"{name}.{first.column}", first.expected,
+                f"{first.got} in row {first.row} ({len(intake.refused)} bad rows of {intake.rows})",
+                "mend the rows, or put them aside with dead_letters='refused.jsonl'",
+            )  # fmt: skip
+    admitted, _ = admit_history(plan, {name: intake.batch for name, intake in taken.items()})
     return enrich(plan, admitted)
 
 

@@ -165,7 +165,11 @@ def _csv(path: Path, stream: StreamPlan) -> pa.Table:
     options = csv.ConvertOptions(
         column_types=asked, strings_can_be_null=True, quoted_strings_can_be_null=False
     )
-    table = csv.read_csv(path, convert_options=options)
+    try:
+        table = csv.read_csv(path, convert_options=options)
+    except pa.ArrowInvalid:  # some cell is not of its column's kind: as texts, the intake says which
+        options.column_types = {name: pa.string() for name in asked}
+        table = csv.read_csv(path, convert_options=options)
     for field in stream.fields:
         if field.kind in (Kind.ID, Kind.TIME) and field.name in table.column_names:
             place = table.column_names.index(field.name)

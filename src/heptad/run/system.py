@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from heptad.declare.system import Declaration
@@ -45,11 +46,18 @@ class System(Declaration):
 
         return explain(self.plan)
 
-    def training_set(self, labels: Any, *, events: Mapping[str, Any], at: str = "ts") -> pa.Table:
+    def training_set(
+        self,
+        labels: Any,
+        *,
+        events: Mapping[str, Any],
+        at: str = "ts",
+        dead_letters: str | Path | None = None,
+    ) -> pa.Table:
         """Features for label rows, each as known at its time; see `heptad.run.notebook.training_set`."""
         from heptad.run import notebook
 
-        return notebook.training_set(self, labels, events=events, at=at)
+        return notebook.training_set(self, labels, events=events, at=at, dead_letters=dead_letters)
 
     def features(self, *, at: Any = None, store: str, **entities: Any) -> dict[str, NDArray[Any]]:
         """The same features, live, from a deployment's store; see `heptad.run.notebook.features`."""

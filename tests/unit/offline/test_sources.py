@@ -84,7 +84,7 @@ def test_csv_reads_ids_times_lists_and_gaps(tmp_path):
 def test_csv_names_the_row_it_cannot_read(tmp_path):
     path = tmp_path / "items.csv"
     path.write_text("item,since,price\n1,5,0.5\n1,5,dear\n")
-    with pytest.raises(DataError, match=r"Row #3.*dear"):
+    with pytest.raises(DataError, match=r"price: expected a number, got 'dear' in row 1 \(1 such rows\)"):
         read(ITEM, path)
 
 
