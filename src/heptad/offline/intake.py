@@ -139,6 +139,24 @@ def _among(column: Column, allowed: Sequence[Any], kind: Kind) -> NDArray[np.boo
     return np.fromiter((value in known for value in column.values.tolist()), np.bool_, len(column.values))
 
 
+def intake_lines(taken: Mapping[str, Intake], path: Path) -> list[str]:
+    """What a person should hear of the sources: rows put aside and why, columns with too many nulls."""
+    lines = []
+    for name, intake in taken.items():
+        report = intake.report()
+        if report["refused"]:
+            first = report["reasons"][0]
+            lines.append(
+                f"{report['refused']:,} of {report['rows']:,} rows of {name} put aside, most where {first['column']} "
+                f"should be {first['expected']}: {path}"
+            )
+        lines += [
+            f"{name}.{many['column']}: {many['share']:.1%} null, expected at most {many['limit']:.1%}"
+            for many in report["too_many_nulls"]
+        ]
+    return lines
+
+
 def write_dead_letters(path: Path, taken: Mapping[str, Intake]) -> int:
     """Write what was refused as JSON lines, replacing the file; the number of lines. No file where none was.
 

@@ -37,6 +37,7 @@ from heptad.lifecycle.training import Effort, Trained, settled_requests, train
 from heptad.registry.registry import Registry
 from heptad.registry.version import Version
 from heptad.run.champion import against_champion
+from heptad.offline.intake import intake_lines, write_dead_letters
 from heptad.run.history import Loaded, load_history
 from heptad.run.profile import Profile
 from heptad.run.progress import Progress
@@ -85,9 +86,13 @@ def run_system(
     }
     with watch.stage("load", "reading the history"):
         loaded = load_history(system.plan, profile)
+        write_dead_letters(out / "refused.jsonl", loaded.taken)
         history = loaded.history
         cut = split_at(history, target)
     watch.line(f"{loaded.events:,} events of {target.name}; trained before, tested from {_date(cut)} on")
+    summary["intake"] = {name: intake.report() for name, intake in loaded.taken.items()}
+    for line in intake_lines(loaded.taken, out / "refused.jsonl"):
+        watch.line(line)
     with watch.stage("train", "training candidate sources and ranker"):
         trained = train(history, system, cut)
     with watch.stage("evaluate", "evaluating on later requests"):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import heptad as hp
 from heptad.errors import DataError
-from heptad.offline.intake import take_in, write_dead_letters
+from heptad.offline.intake import intake_lines, take_in, write_dead_letters
 from heptad.plan.compile import compile_features
 
 
@@ -74,6 +74,14 @@ def test_a_csv_cell_that_is_no_number_costs_its_row_only(tmp_path):
 def test_a_source_that_is_wrong_throughout_is_an_error_and_not_a_pile_of_dead_letters():
     with pytest.raises(DataError, match="a column of Arrow type string"):
         take_in(STREAM, {name: pa.array(["x"]) for name in GOOD})
+
+
+def test_a_person_hears_what_was_put_aside_and_what_is_missing(tmp_path):
+    got = taken([GOOD, GOOD | {"amount": 501.0}, GOOD | {"amount": None}])
+    assert intake_lines({"Payment": got}, tmp_path) == [
+        f"1 of 3 rows of Payment put aside, most where amount should be a value from 0 to 500: {tmp_path}",
+        "Payment.amount: 50.0% null, expected at most 25.0%",
+    ]
 
 
 def test_dead_letters_are_written_whole_or_not_at_all(tmp_path):
