@@ -13,6 +13,7 @@ from heptad.dashboard.sections.decision import calibration, gate, kpi
 from heptad.dashboard.sections.disease import disease
 from heptad.dashboard.sections.drift import drift
 from heptad.dashboard.sections.headline import footer, header
+from heptad.dashboard.sections.intake import intake
 from heptad.dashboard.sections.metrics import metrics, slices
 from heptad.dashboard.sections.provenance import data, models, plan, stage_times
 from heptad.dashboard.sections.serving import audit, latency, requirements
@@ -31,6 +32,7 @@ _SECTIONS: tuple[Callable[[Part], Section | None], ...] = (
     audit,
     drift,
     requirements,
+    intake,
     models,
     plan,
     stage_times,

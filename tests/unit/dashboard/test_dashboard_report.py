@@ -32,6 +32,7 @@ ORDER = [
     "audit",
     "drift",
     "requirements",
+    "intake",
     "models",
     "plan",
     "seconds",
