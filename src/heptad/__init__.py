@@ -46,7 +46,7 @@ from heptad.declare.requirements import KPI, Requirements, count, sum
 from heptad.declare.review import Prior, Review
 from heptad.declare.schema import Event, Table, lookup
 from heptad.declare.serving import EASE, Cap, CoVisited, Popular, Serving, Unseen
-from heptad.declare.types import Deleted, Id, Key, KnownAt, Ref, Time, Version
+from heptad.declare.types import Deleted, Id, Key, KnownAt, Ref, Time, Vector, Version
 from heptad.errors import (
     DataError,
     DeclarationError,
@@ -99,6 +99,7 @@ __all__ = [
     "Time",
     "TimeSplit",
     "Unseen",
+    "Vector",
     "Version",
     "Weekly",
     "auc",

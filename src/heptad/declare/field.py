@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import typing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
+from heptad.declare.expectation import Expectation
+from heptad.declare.expressions import Arithmetic, Expressible, Expression
 from heptad.declare.types import Kind, Role
 from heptad.declare.wording import is_number, shown
 from heptad.errors import DeclarationError
@@ -14,11 +16,20 @@ if TYPE_CHECKING:
     from heptad.declare.schema import Event, Schema
 
 
+_OPS = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!=": "ne"}
+
+_NO_CONDITION = {
+    Kind.TEXTS: "group by a list column: .per('column')",
+    Kind.TIME: "use a window over time",
+    Kind.VECTOR: "compare hp.cosine of it in Data.contextual",
+}
+
+
 @dataclass(frozen=True)
-class Condition:
+class Condition(Expressible):
     """A comparison of a column with a constant; features count only the events for which it is true.
 
-    An event whose column is null never passes.
+    An event whose column is null never passes. As part of a derived feature it is 1 or 0, null for a null.
     """
 
     field: Field
@@ -30,6 +41,9 @@ class Condition:
 
     def __repr__(self) -> str:
         return f"the condition {self.field.owner.__name__}.{self}"
+
+    def expression(self) -> Expression:
+        return Expression(_OPS[self.op], (self.field.expression(), Expression("constant", (), self.bound)))
 
     def __bool__(self) -> bool:
         raise DeclarationError(
@@ -48,7 +62,7 @@ class Lookup:
 
 
 @dataclass(frozen=True, eq=False)
-class Field:
+class Field(Arithmetic):
     """One column of an event or table class; comparing it with a constant gives a `Condition`."""
 
     owner: type[Schema]
@@ -58,6 +72,13 @@ class Field:
     optional: bool = False
     lookup: Lookup | None = None
     ref: type[Event] | None = None
+    size: int = field(default=0, kw_only=True)  #: of a vector
+    expect: Expectation | None = None
+
+    @property
+    def is_fact(self) -> bool:
+        """Whether it says something, rather than names or dates what is spoken of: of a table, a fact."""
+        return self.role is Role.VALUE and self.kind is not Kind.ID
 
     def __str__(self) -> str:
         return f"{self.owner.__name__}.{self.name}"
@@ -65,12 +86,17 @@ class Field:
     def __repr__(self) -> str:
         return f"the column {self}"
 
-    def _condition(self, op: str, bound: object) -> Condition:
-        if self.kind in (Kind.TEXTS, Kind.TIME):
+    def expression(self) -> Expression:
+        return Expression("field", (), self)
+
+    def _condition(self, op: str, bound: object) -> Any:
+        if isinstance(bound, Expressible):  # two columns: no condition on events, but part of a feature
+            return Expression(_OPS[op], (self.expression(), bound.expression()))
+        if self.kind in (Kind.TEXTS, Kind.TIME, Kind.VECTOR):
             raise DeclarationError(
                 f"condition {self} {op} {shown(bound)}", "a column of numbers, text, true or false, or ids",
                 f"{self} of kind {self.kind}",
-                "group by a list column: .per('column')" if self.kind is Kind.TEXTS else "use a window over time",
+                _NO_CONDITION[self.kind],
             )  # fmt: skip
         fits = isinstance(bound, bool) or is_number(bound) if self.kind.numeric else isinstance(bound, str)
         if self.kind is Kind.ID:
@@ -82,22 +108,22 @@ class Field:
             )  # fmt: skip
         return Condition(self, op, typing.cast("float | str | bool", bound))
 
-    def __ge__(self, bound: object) -> Condition:
+    def __ge__(self, bound: object) -> Any:
         return self._condition(">=", bound)
 
-    def __gt__(self, bound: object) -> Condition:
+    def __gt__(self, bound: object) -> Any:
         return self._condition(">", bound)
 
-    def __le__(self, bound: object) -> Condition:
+    def __le__(self, bound: object) -> Any:
         return self._condition("<=", bound)
 
-    def __lt__(self, bound: object) -> Condition:
+    def __lt__(self, bound: object) -> Any:
         return self._condition("<", bound)
 
-    def __eq__(self, bound: object) -> Condition:  # type: ignore[override]
+    def __eq__(self, bound: object) -> Any:  # type: ignore[override]
         return self._condition("==", bound)
 
-    def __ne__(self, bound: object) -> Condition:  # type: ignore[override]
+    def __ne__(self, bound: object) -> Any:  # type: ignore[override]
         return self._condition("!=", bound)
 
     def __hash__(self) -> int:

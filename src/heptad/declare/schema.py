@@ -9,15 +9,16 @@ from datetime import timedelta
 from types import FunctionType, MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, get_args, get_origin
 
+from heptad.declare.expectation import Expectation, check
 from heptad.declare.field import Condition, Field, Lookup
-from heptad.declare.types import SCALARS, Kind, Ref, Role
+from heptad.declare.types import SCALARS, Kind, Ref, Role, Vector
 from heptad.declare.values import coerce
 from heptad.declare.wording import shown
 from heptad.errors import DataError, DeclarationError
-from heptad.times import duration
+from heptad.times import DAY, duration, format_duration
 
 if TYPE_CHECKING:
-    from heptad.declare.features import Per
+    from heptad.declare.per import Per
 
 
 def lookup(field: object, on: str | None = None) -> Any:
@@ -29,12 +30,19 @@ def lookup(field: object, on: str | None = None) -> Any:
         raise DeclarationError(
             "lookup", "a column of a table class", shown(field), "write hp.lookup(Film.genres)"
         )
-    if field.kind in (Kind.ID, Kind.TIME):
+    if not field.is_fact:
+        part = "key" if field.kind is Kind.ID else field.role.value
         raise DeclarationError(
-            "lookup", "a fact about the entity", f"{field}, the table's {'key' if field.kind is Kind.ID else 'time'}",
+            "lookup", "a fact about the entity", f"{field}, the table's {part}",
             "look up another column of the table",
         )  # fmt: skip
     return Lookup(field, on)
+
+
+_LONGEST = 36_525 * DAY  #: a hundred years, as for a window: far longer ones leave int64
+_ROLES: dict[str, Role] = {
+    "Key": Role.KEY, "Time": Role.TIME, "KnownAt": Role.KNOWN_AT, "Version": Role.VERSION, "Deleted": Role.DELETED,
+}  # fmt: skip
 
 
 def _field(owner: type[Schema], name: str, annotation: Any, default: object) -> Field:
@@ -43,7 +51,7 @@ def _field(owner: type[Schema], name: str, annotation: Any, default: object) -> 
     if type(None) in get_args(annotation):
         optional = True
         annotation = next(arg for arg in get_args(annotation) if arg is not type(None))
-    ref = None
+    ref, size = None, 0
     if get_origin(annotation) is Ref:
         (ref,) = get_args(annotation)
         if not (isinstance(ref, type) and issubclass(ref, Event)):
@@ -51,33 +59,40 @@ def _field(owner: type[Schema], name: str, annotation: Any, default: object) -> 
                 where, "hp.Ref of an event class", shown(ref), "name the event whose id the column holds"
             )
         kind, role = Kind.ID, Role.REF
+    elif isinstance(annotation, type) and issubclass(annotation, Vector):
+        if not annotation.size:
+            raise DeclarationError(where, "the size of the vector", "hp.Vector", f"write {name}: hp.Vector[64]")
+        kind, role, size = Kind.VECTOR, Role.VALUE, annotation.size
     elif annotation in SCALARS:
         kind = SCALARS[annotation]
         marker = annotation.__name__ if isinstance(annotation, type) else ""
-        role = {"Key": Role.KEY, "Time": Role.TIME, "KnownAt": Role.KNOWN_AT}.get(marker, Role.VALUE)
+        role = _ROLES.get(marker, Role.VALUE)
     else:
         raise DeclarationError(
-            where, "hp.Key, hp.Time, hp.KnownAt, hp.Id, hp.Ref[...], str, float, int, bool or list[str] (or X | None)",
+            where, "hp.Key, hp.Time, hp.KnownAt, hp.Version, hp.Deleted, hp.Id, hp.Ref[...], str, float, int, bool, list[str] or hp.Vector[n] (or X | None)",
             shown(annotation), "give the column one of these types",
         )  # fmt: skip
-    if optional and role in (Role.KEY, Role.TIME, Role.KNOWN_AT):
+    if optional and role in (Role.KEY, Role.TIME, Role.KNOWN_AT, Role.VERSION):
         raise DeclarationError(
             where,
             "a value in every event",
             "'| None'",
             f"write {name}: hp.{marker}, without '| None'",
         )
-    if default is not None and not isinstance(default, Lookup):
+    if default is not None and not isinstance(default, (Lookup, Expectation)):
         raise DeclarationError(
-            where, "no default, or hp.lookup(Table.column)", shown(default),
+            where, "no default, hp.lookup(Table.column) or hp.expect(...)", shown(default),
             "leave the default out; mark a column that may be missing with '| None'",
         )  # fmt: skip
-    if isinstance(default, Lookup) and default.field.kind is not kind:
+    if isinstance(default, Expectation):
+        check(default, where, kind, optional)
+        return Field(owner, name, kind, role, optional, None, ref, default, size=size)
+    if isinstance(default, Lookup) and (default.field.kind, default.field.size) != (kind, size):
         raise DeclarationError(
-            where, f"the kind of {default.field}, {default.field.kind}", str(kind),
+            where, f"the kind of {default.field}, {_spoken(default.field.kind, default.field.size)}", _spoken(kind, size),
             "give both columns the same type",
         )  # fmt: skip
-    return Field(owner, name, kind, role, optional or isinstance(default, Lookup), default, ref)
+    return Field(owner, name, kind, role, optional or isinstance(default, Lookup), default, ref, size=size)
 
 
 class UnknownColumn(DeclarationError, AttributeError):
@@ -190,22 +205,43 @@ class Schema(metaclass=_SchemaMeta):
                 f"{cls.__name__}.{unknown[0]}", f"one of {', '.join(cls.fields)}", "an unknown column",
                 "remove it or declare it in the class",
             )  # fmt: skip
-        return {name: _value(field, values.get(name)) for name, field in cls.fields.items()}
+        spare = cls._spare(values)
+        return {
+            name: _value(field, values.get(name), field.optional or (spare and field.is_fact))
+            for name, field in cls.fields.items()
+        }
+
+    @classmethod
+    def _spare(cls, values: Mapping[str, Any]) -> bool:
+        """Whether this row, of all rows, may leave its facts out."""
+        return False
 
 
-def _value(field: Field, value: Any) -> Any:
+def _value(field: Field, value: Any, optional: bool) -> Any:
     if value is not None:
         try:
-            value = coerce(field.kind, value)
+            value = coerce(field.kind, value, field.size)
         except (ValueError, DeclarationError) as error:
             raise DataError(
-                str(field), f"a value of kind {field.kind}", repr(value)[:80],
+                str(field), _spoken(field.kind, field.size, "a value of kind "), _came(field.kind, value, error),
                 "send an ISO 8601 time with a zone, or microseconds" if field.kind is Kind.TIME
                 else "send the column's own type",
             ) from error  # fmt: skip
-    if value is None and not field.optional and field.kind is not Kind.FLOAT:
+    if value is None and not optional and field.kind is not Kind.FLOAT:
         raise DataError(str(field), f"a value of kind {field.kind}", "nothing", f"send {field.name}")
+    if value is not None and field.expect is not None and not field.expect.met_by(value):
+        raise DataError(
+            str(field), field.expect.wording, repr(value)[:80], "mend the sender, or what the class expects"
+        )
     return value
+
+
+def _spoken(kind: Kind, size: int, before: str = "") -> str:
+    return f"a list of {size} numbers" if kind is Kind.VECTOR else f"{before}{kind}"
+
+
+def _came(kind: Kind, value: Any, error: Exception) -> str:
+    return str(error) if kind is Kind.VECTOR else repr(value)[:80]
 
 
 def _is_method(value: object) -> bool:
@@ -251,6 +287,12 @@ class Event(Schema):
                 f"event {cls.__name__}", "at most one column of hp.KnownAt", ", ".join(known),
                 "keep the one from which on the event could be known",
             )  # fmt: skip
+        strange = [f.name for f in fields.values() if f.role in (Role.VERSION, Role.DELETED)]
+        if strange:
+            raise DeclarationError(
+                f"event {cls.__name__}", "no hp.Version or hp.Deleted: only the rows of a table have them",
+                ", ".join(strange), "make it an int or a bool, or write the class as hp.Table",
+            )  # fmt: skip
         for field in fields.values():
             if field.lookup is not None:
                 on = field.lookup.on or field.lookup.field.owner.entity().name  # type: ignore[attr-defined]
@@ -286,17 +328,35 @@ class Event(Schema):
     @classmethod
     def per(cls, *keys: str) -> Per:
         """Group by these columns: ``Click.per("user").count("1h", "1d")``."""
-        from heptad.declare.features import Per
+        from heptad.declare.per import Per
 
+        if not keys:
+            raise DeclarationError(
+                f"{cls.__name__}.per()", "at least one column", "none",
+                f"name one: .per('user'); or write {cls.__name__}.all() for all events together",
+            )  # fmt: skip
         return Per(cls, keys)
+
+    @classmethod
+    def all(cls) -> Per:
+        """All events together, whatever their columns: ``Click.all().count("1h")``."""
+        from heptad.declare.per import Per
+
+        return Per(cls, ())
 
 
 class Table(Schema):
     """Facts about an entity, each true from a time on: annotate the entity with hp.Id.
 
-    Without a column of hp.Time every row is valid from the beginning. An older row never overwrites a
-    newer one; at equal times the later row in the log stands.
+    A row is taken whole: at t the newest row with ``valid_from < t - lag`` counts, and a null in it is null. Of
+    rows valid from one time the one of the greatest hp.Version stands, then the later in the log, so an older
+    row never overwrites a newer one. A row whose hp.Deleted is true deletes the entity: every fact is null
+    from then on. ``class Shop(hp.Table, lag="1h", ttl="30d"):`` reads an hour behind, and a row that is older
+    than 30 days there counts no more. Without a column of hp.Time every row is valid from the beginning.
     """
+
+    lag: ClassVar[int] = 0
+    ttl: ClassVar[int | None] = None
 
     @classmethod
     def _check(cls, fields: Mapping[str, Field]) -> None:
@@ -313,12 +373,59 @@ class Table(Schema):
                 f"table {cls.__name__}", "at most one column of hp.Time, valid_from", ", ".join(times),
                 "keep hp.Time for when a row becomes true and make the others int",
             )  # fmt: skip
-        strange = [f.name for f in fields.values() if f.role in (Role.KEY, Role.REF, Role.KNOWN_AT) or f.lookup is not None]
+        strange = [
+            f.name
+            for f in fields.values()
+            if f.role in (Role.KEY, Role.REF, Role.KNOWN_AT) or f.lookup is not None
+        ]
         if strange:
             raise DeclarationError(
                 f"table {cls.__name__}", "no hp.Key, hp.Ref or hp.lookup", ", ".join(strange),
                 "a table's key is its hp.Id column",
             )  # fmt: skip
+        for role, marker in ((Role.VERSION, "hp.Version"), (Role.DELETED, "hp.Deleted")):
+            marked = [f.name for f in fields.values() if f.role is role]
+            if len(marked) > 1:
+                raise DeclarationError(
+                    f"table {cls.__name__}", f"at most one column of {marker}", ", ".join(marked),
+                    f"keep one, and make the others {'int' if role is Role.VERSION else 'bool'}",
+                )  # fmt: skip
+
+    @classmethod
+    def _options(
+        cls, lag: str | timedelta | None = None, ttl: str | timedelta | None = None, **options: Any
+    ) -> None:
+        super()._options(**options)
+        if lag is not None:
+            cls.lag = _not_negative(duration(lag, thing=f"lag of {cls.__name__}"), "lag", cls)
+        if ttl is not None:
+            cls.ttl = duration(ttl, thing=f"ttl of {cls.__name__}")
+            if cls.ttl <= 0:
+                raise DeclarationError(
+                    f"ttl of {cls.__name__}", "more than zero", f"{cls.ttl} microseconds",
+                    "write ttl='30d', or leave it out to keep every row",
+                )  # fmt: skip
+        if (lag is not None or ttl is not None) and not any(isinstance(f, Field) and f.role is Role.TIME for f in vars(cls).values()):
+            raise DeclarationError(
+                f"table {cls.__name__}", "a column of hp.Time, valid_from, which lag and ttl are counted from",
+                "none", "annotate it with hp.Time, or leave lag and ttl out",
+            )  # fmt: skip
+        if cls.lag + (cls.ttl or 0) > _LONGEST:
+            raise DeclarationError(
+                f"table {cls.__name__}", f"lag and ttl of at most {format_duration(_LONGEST)} together",
+                format_duration(cls.lag + (cls.ttl or 0)), "leave the ttl out to keep every row",
+            )  # fmt: skip
+
+    @classmethod
+    def facts(cls) -> tuple[Field, ...]:
+        """The columns that say something about the entity: all but its key and those with a role."""
+        return tuple(f for f in cls.fields.values() if f.is_fact)
+
+    @classmethod
+    def _spare(cls, values: Mapping[str, Any]) -> bool:
+        """A row that deletes its entity says nothing else of it."""
+        marker = next((f.name for f in cls.fields.values() if f.role is Role.DELETED), None)
+        return marker is not None and values.get(marker) is True
 
     @classmethod
     def entity(cls) -> Field:

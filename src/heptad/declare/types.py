@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from functools import cache
+from typing import Any, ClassVar, Final, Generic, TypeVar
+
+from heptad.errors import DeclarationError
 
 E = TypeVar("E")
+
+LARGEST: Final = 65_536  #: places of a vector
 
 
 class Kind(StrEnum):
@@ -18,6 +23,7 @@ class Kind(StrEnum):
     BOOL = "bool"
     TEXTS = "texts"  #: a list of texts
     TIME = "time"  #: int64 microseconds UTC
+    VECTOR = "vector"  #: a fixed number of float32 values
 
     @property
     def numeric(self) -> bool:
@@ -31,6 +37,8 @@ class Role(StrEnum):
     TIME = "time"
     REF = "ref"  #: the id of an event of another class
     KNOWN_AT = "known_at"  #: when the event could first be known
+    VERSION = "version"  #: orders table rows that are valid from one time
+    DELETED = "deleted"  #: whether a table row deletes its entity
     VALUE = "value"
 
 
@@ -53,8 +61,41 @@ class KnownAt:
     """
 
 
+class Version:
+    """Annotates a table's column that orders rows valid from one time: an int, the greatest stands."""
+
+
+class Deleted:
+    """Annotates a table's column that says whether a row deletes its entity from ``valid_from`` on: a bool."""
+
+
 class Ref(Generic[E]):
     """Annotates the column that holds the id of an event of another class: ``shown: hp.Ref[Impression]``."""
+
+
+class Vector:
+    """Annotates a column of vectors of one size, such as an embedding: ``embedding: hp.Vector[64]``.
+
+    Its values are lists of that many numbers, held as float32.
+    """
+
+    size: ClassVar[int] = 0
+
+    def __class_getitem__(cls, size: Any) -> type[Vector]:
+        if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= LARGEST:
+            raise DeclarationError(
+                "hp.Vector", f"a size from 1 to {LARGEST}", repr(size), "write hp.Vector[64]"
+            )
+        return _vector(size)
+
+    def __new__(cls, size: int) -> Any:
+        """``hp.Vector(64)`` is ``hp.Vector[64]``."""
+        return Vector[size]
+
+
+@cache
+def _vector(size: int) -> type[Vector]:
+    return type(f"Vector[{size}]", (Vector,), {"size": size})
 
 
 SCALARS: dict[Any, Kind] = {
@@ -66,5 +107,7 @@ SCALARS: dict[Any, Kind] = {
     Id: Kind.ID,
     Key: Kind.ID,
     Time: Kind.TIME,
+    Version: Kind.INT,
+    Deleted: Kind.BOOL,
     KnownAt: Kind.TIME,
 }

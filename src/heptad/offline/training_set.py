@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from heptad.errors import DataError
 from heptad.offline.engines.local import LocalEngine
+from heptad.offline.facts import FactReader
 from heptad.plan.assemble import assemble
 from heptad.plan.batch import Batch, Column
 from heptad.plan.coding import LocalDictionary
@@ -54,4 +55,5 @@ def training_set(
     dictionary = LocalDictionary()
     known = None if o is None or mode == "as_happened" else o.astype(np.int64, copy=False)
     engine = LocalEngine(plan, events, t.astype(np.int64, copy=False), known, dictionary, progress)
-    return assemble(plan, rows, t, engine.fetch, dictionary)
+    facts = FactReader(plan, events, t.astype(np.int64, copy=False), known, progress)
+    return assemble(plan, rows, t, engine.fetch, facts, dictionary)

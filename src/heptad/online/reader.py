@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from heptad.declare.types import Kind
 from heptad.errors import ReadError
 from heptad.online.keying import Coded, Keyed, code, keyed
-from heptad.plan.assemble import GroupRead, assemble, finalize
+from heptad.plan.assemble import FactRead, Finalized, GroupRead, assemble, displayed, finalized
 from heptad.plan.batch import Column
 from heptad.plan.coding import LocalDictionary
-from heptad.plan.nodes import Plan, RateColumn, WindowColumn
+from heptad.plan.nodes import GroupPlan, Plan, StreamPlan, WindowColumn, windows_of
+from heptad.state import tables
 from heptad.state.layout import layouts_of
 from heptad.state.read import Query, combine, read
 from heptad.state.store import Meta, Snapshot, Store
@@ -77,7 +78,10 @@ class Reader:
                 combine(query, words, no_time, np.array([0, 1], np.int64))
         for column, kind in self._windows():
             blank = Query(self._layouts[column.group], (column,)).blank[None]
-            finalize(self._plan, column, blank, no_time, kind, LocalDictionary())
+            displayed(self._plan, column, finalized(self._plan, column, blank, no_time), kind, LocalDictionary())
+        for group in self._plan.groups:
+            if group.facts is not None:
+                tables.read(group, self._plan.stream(group.stream), [None], 0)
 
     def query(self, group: int, columns: tuple[WindowColumn, ...]) -> Query:
         """The prepared query of these windows of a group; the plan's own objects are known by their identity."""
@@ -97,8 +101,16 @@ class Reader:
             found = self._cut[columns] = replace(self._plan, columns=kept)
         return found
 
+    def finalized(self, column: WindowColumn, words: NDArray[np.int64], t: NDArray[np.int64]) -> Finalized:
+        return finalized(self._plan, column, words, t)
+
     def list_key(self, group: int) -> int | None:
         return self._plan.groups[group].list_key
+
+    def table(self, group: int) -> tuple[GroupPlan, StreamPlan]:
+        """The group of a table, and its stream."""
+        found = self._plan.groups[group]
+        return found, self._plan.stream(found.stream)
 
     def _moment(self, meta: Meta) -> int:
         """The snapshot is open already, so that nothing it holds lies after the clock's time but what F says."""
@@ -109,14 +121,8 @@ class Reader:
 
     def _windows(self) -> Iterable[tuple[WindowColumn, Kind]]:
         for column in self._plan.columns:
-            match column.source:
-                case WindowColumn():
-                    yield column.source, column.kind
-                case RateColumn(numerator, denominator):
-                    yield numerator, Kind.FLOAT
-                    yield denominator, Kind.FLOAT
-                case _:
-                    pass
+            for window in windows_of(column.source):
+                yield window, column.kind
 
 
 class Session:
@@ -137,9 +143,10 @@ class Session:
 
         ``columns`` must hold what they need of each other: static columns that are keys, inputs of derived ones.
         """
-        fetch = _Fetch(self._reader, self._snapshot, self.t)
         times = np.full(n, self.t, np.int64)
-        return assemble(self._reader.only(columns), request, times, fetch, _Values(self._snapshot))
+        fetch = _Fetch(self._reader, self._snapshot, self.t, n)
+        values = _Values(self._snapshot)
+        return assemble(self._reader.only(columns), request, times, fetch, fetch.facts, values)
 
 
 def _named(at: int, meta: Meta) -> int:
@@ -161,27 +168,36 @@ def _named(at: int, meta: Meta) -> int:
 class _Fetch:
     """`plan.assemble.Fetch` over one snapshot at one time; columns and keys are looked through once per read."""
 
-    def __init__(self, reader: Reader, snapshot: Snapshot, t: int) -> None:
+    def __init__(self, reader: Reader, snapshot: Snapshot, t: int, n: int) -> None:
         self._reader, self._snapshot, self._t = reader, snapshot, t
+        self._times = np.full(n, t, np.int64)
         self._coded: dict[int, tuple[Coded, Column]] = {}
         self._keyed: dict[tuple[int | None, ...], Keyed] = {}
 
-    def __call__(self, reads: Sequence[GroupRead]) -> list[list[NDArray[np.int64]]]:
+    def __call__(self, reads: Sequence[GroupRead]) -> list[list[Finalized]]:
         return [self._group(read) for read in reads]
 
-    def _group(self, asked: GroupRead) -> list[NDArray[np.int64]]:
-        keys = self._keys(asked)
+    def _group(self, asked: GroupRead) -> list[Finalized]:
+        keys = self._keys(self._reader.list_key(asked.group), asked.keys)
         query = self._reader.query(asked.group, asked.columns)
         words = read(query, self._snapshot.records(asked.group, keys.keys), self._t)
         rows = keys.spread(query, words)
-        return [rows[:, part] for part in query.slices]
+        columns = zip(asked.columns, query.slices, strict=True)
+        return [self._reader.finalized(column, rows[:, part], self._times) for column, part in columns]
 
-    def _keys(self, asked: GroupRead) -> Keyed:
-        list_key = self._reader.list_key(asked.group)
-        name = (list_key, *[id(column.values) for column in asked.keys])
+    def facts(self, asked: FactRead) -> dict[str, NDArray[Any]]:
+        """`plan.assemble.Facts`: each entity's record is read once, whatever rows and columns need it."""
+        keys = self._keys(None, (asked.key,))
+        group, stream = self._reader.table(asked.group)
+        found = tables.read(group, stream, [*self._snapshot.records(asked.group, keys.keys), None], self._t)
+        values = tables.decoded_facts(group, stream, found, asked.names, _Values(self._snapshot))
+        return {name: column[keys.of] for name, column in values.items()}
+
+    def _keys(self, list_key: int | None, columns: tuple[Column, ...]) -> Keyed:
+        name = (list_key, *[id(column.values) for column in columns])
         found = self._keyed.get(name)
         if found is None:
-            found = self._keyed[name] = keyed([self._code(column) for column in asked.keys], list_key)
+            found = self._keyed[name] = keyed([self._code(column) for column in columns], list_key)
         return found
 
     def _code(self, column: Column) -> Coded:

@@ -5,6 +5,7 @@ Plain Python over the raw log. Every engine is held to it, bit for bit, and the 
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,18 +16,25 @@ import numpy as np
 from heptad.algebra import catalogue
 from heptad.algebra.spec import Seen
 from heptad.declare.types import Kind
+from heptad.declare.vectors import unpacked
 from heptad.oracle.admission import time_of, verdicts
+from heptad.oracle.expressions import value_of
 from heptad.plan.batch import Logged, tie_of
 from heptad.plan.nodes import (
     CalendarColumn,
     ColumnPlan,
     ConditionPlan,
+    DecayColumn,
     DerivedColumn,
+    ExpressionColumn,
+    FactColumn,
     GroupPlan,
+    Node,
     Plan,
     RateColumn,
     RequestColumn,
     SlotPlan,
+    StreamPlan,
     WindowColumn,
 )
 
@@ -46,37 +54,71 @@ class Oracle:
 
     def read(self, request: Mapping[str, Any], t: int, o: int) -> dict[str, Any]:
         """All columns of the plan for one request: numbers as float (NaN is null), the rest as Python values."""
-        known = {name: _clean(value) for name, value in request.items()}
-        out: dict[str, Any] = {}
+        asked = {name: _clean(value) for name, value in request.items()}
+        known, out = dict(asked), dict[str, Any]()
         for column in self.plan.columns:
             if column.group == "static":
-                out[column.name] = self._value(column, known, out, t, o)
+                out[column.name] = _whole(column, self._value(column, asked, known, out, t, o))
         known |= out
         for column in self.plan.columns:
             if column.group != "static":
-                out[column.name] = self._value(column, known, out, t, o)
+                out[column.name] = _whole(column, self._value(column, asked, known, out, t, o))
         return out
 
     def _value(
-        self, column: ColumnPlan, known: Mapping[str, Any], out: Mapping[str, Any], t: int, o: int
+        self,
+        column: ColumnPlan,
+        asked: Mapping[str, Any],
+        known: Mapping[str, Any],
+        out: Mapping[str, Any],
+        t: int,
+        o: int,
     ) -> Any:
         match column.source:
             case WindowColumn():
                 return self._window(column.source, column.kind, known, t, o)
+            case FactColumn(group, name):
+                return _shown(self._fact(group, name, known, t, o), column.kind)
             case RateColumn(numerator, denominator, prior, strength):
                 above = self._window(numerator, Kind.FLOAT, known, t, o)
                 below = self._window(denominator, Kind.FLOAT, known, t, o)
                 return (above + strength * prior) / (below + strength)
+            case DecayColumn(parts):
+                total = 0.0
+                for part, weight in zip(parts, column.source.weights, strict=True):
+                    total += self._window(part, Kind.FLOAT, known, t, o) * weight
+                return total
             case RequestColumn(name):
                 return _shown(known.get(name), column.kind)
             case CalendarColumn(part):
-                when = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=t)
-                return float(when.hour if part == "hour" else when.weekday())
+                return _calendar(part, t)
             case DerivedColumn(inputs, function):
                 kinds = {f.name: f.kind for f in self.plan.request}
                 given = {i: _shown(known.get(i), kinds.get(i, Kind.FLOAT)) for i in inputs if i not in out}
-                values = {i: _one(out[i] if i in out else given[i]) for i in inputs}
+                sizes = {c.name: c.size for c in (*self.plan.request, *self.plan.columns)}
+                values = {i: _one(out[i] if i in out else given[i], sizes.get(i, 0)) for i in inputs}
                 return float(np.asarray(function(**values), np.float64)[0])
+            case ExpressionColumn(root=root):
+                return value_of(root, lambda node: self._leaf(node, asked, out, t))
+
+    def _leaf(self, node: Node, asked: Mapping[str, Any], out: Mapping[str, Any], t: int) -> Any:
+        """What an expression reads: the moment, another column, or what the request brought."""
+        if node.op == "calendar":
+            return _calendar(str(node.value), t)
+        if node.op == "column":
+            return _null_or(out[str(node.value)]) if node.size else out[str(node.value)]
+        field = next(f for f in self.plan.request if f.name == node.value)
+        return _shown(asked.get(field.name), field.kind)
+
+    def _fact(self, group: int, name: str, known: Mapping[str, Any], t: int, o: int) -> Any:
+        entity = (known.get(self.plan.groups[group].keys[0]),)
+        rows = [
+            (time, offset, row)
+            for time, _, offset, row in self._records[group].get(entity, ())
+            if offset < o
+        ]
+        row = newest(self.plan.stream(self.plan.groups[group].stream), rows, t)
+        return None if row is None else row[name]
 
     def _window(self, column: WindowColumn, kind: Kind, known: Mapping[str, Any], t: int, o: int) -> Any:
         group = self.plan.groups[column.group]
@@ -86,32 +128,65 @@ class Oracle:
         for key in _keys(group, [known.get(name) for name in group.keys]):
             for event_time, tie, offset, row in self._records[column.group].get(key, ()):
                 if start <= event_time < end and event_time < t and offset < o and _counts(row, slot):
-                    events.append(Seen(event_time, tie, row[slot.column] if slot.column else None))
+                    events += [Seen(event_time, tie, value) for value in _values(row, slot)]
         events.sort(key=lambda e: (e.time, e.tie))
         spec = catalogue.get(slot.aggregation)
-        value = spec.define(events, t, slot.params)
-        if spec.returns == "values":
+        value = spec.define(events, t, column.params)
+        if spec.returns in ("values", "choices"):
             return tuple(_shown(one, kind) for one in value)  # type: ignore[attr-defined]
         return _shown(value, kind) if spec.returns == "value" else value
 
 
+def _whole(column: ColumnPlan, value: Any) -> Any:
+    """A value as its column has it: a vector's null is as many NaN."""
+    return (math.nan,) * column.size if column.size and value is None else value
+
+
+def _null_or(vector: tuple[float, ...]) -> tuple[float, ...] | None:
+    return None if math.isnan(vector[0]) else vector
+
+
+def _calendar(part: str, t: int) -> float:
+    when = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=t)
+    return float(when.hour if part == "hour" else when.weekday())
+
+
+def newest(
+    table: StreamPlan, rows: Sequence[tuple[int, int, Mapping[str, Any]]], t: int
+) -> Mapping[str, Any] | None:
+    """The row of an entity that counts at t, of its rows (valid_from, offset, row); None where none does.
+
+    The newest with valid_from < t - lag: of those valid from one time that of the greatest version, then the
+    later in the log. None where it is older than the ttl, or deletes the entity.
+    """
+    before = t - table.lag
+    visible = [
+        (time, row[table.version.name] if table.version else 0, offset, row)
+        for time, offset, row in rows
+        if time < before
+    ]
+    if not visible:
+        return None
+    time, _, _, row = max(visible, key=lambda seen: seen[:3])
+    expired = table.ttl is not None and time < before - table.ttl
+    deleted = table.deleted is not None and row[table.deleted.name]
+    return None if expired or deleted else row
+
+
 def enrich(plan: Plan, log: Sequence[Logged], stream_name: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row with its lookups filled as the appender must: the newest table row before the event's time."""
+    """The row with its lookups filled as the appender must: as a read at the event's time, from the log so far."""
     stream = plan.stream(stream_name)
     out = dict(row)
     for field in stream.fields:
         if field.lookup is not None:
             table = plan.stream(field.lookup.table)
-            key = next(f.name for f in table.fields if f.kind is Kind.ID)
             rows = [
-                (time_of(r, table), r.offset, r.row[field.lookup.column])
+                (time_of(r, table), r.offset, r.row)
                 for r in log
-                if r.stream == table.name
-                and r.row[key] == row[field.lookup.on]
-                and time_of(r, table) < time_of(Logged(0, 0, stream_name, row), stream)
-                and r.row[field.lookup.column] is not None
+                if r.stream == table.name and r.row[table.entity.name] == row[field.lookup.on]
             ]
-            out[field.name] = max(rows, key=lambda r: r[:2])[2] if rows else None
+            found = newest(table, rows, time_of(Logged(0, 0, stream_name, row), stream))
+            out[field.name] = None if found is None else found[field.lookup.column]
     return out
 
 
@@ -141,6 +216,12 @@ def _keys(group: GroupPlan, values: list[Any]) -> list[tuple[Any, ...]]:
     return [(*values[: group.list_key], e, *values[group.list_key + 1 :]) for e in elements]
 
 
+def _values(row: Mapping[str, Any], slot: SlotPlan) -> list[Any]:
+    """What an event brings to a slot: its value, or each distinct element of its list."""
+    value = row[slot.column] if slot.column else None
+    return list(dict.fromkeys(value)) if isinstance(value, tuple) else [value]
+
+
 def _counts(row: Mapping[str, Any], slot: SlotPlan) -> bool:
     return (slot.column is None or row[slot.column] is not None) and _passes(row, slot.where)
 
@@ -167,11 +248,15 @@ def _shown(value: Any, kind: Kind) -> Any:
     """A value as a column shows it: numbers as float with NaN for null."""
     if kind.numeric:
         return float("nan") if value is None else float(value)
+    if kind is Kind.VECTOR and value is not None:
+        return unpacked(value)
     return value
 
 
-def _one(value: Any) -> Any:
+def _one(value: Any, size: int) -> Any:
     """A derived feature's input as it gets it: an array of one."""
+    if size:
+        return np.array([(math.nan,) * size if value is None else value], np.float32)
     if isinstance(value, (float, int)):
         return np.array([value], np.float64)
     array = np.empty(1, object)

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import CodeType
+from typing import Any
 
 from heptad.algebra import catalogue
-from heptad.algebra.spec import Params
 from heptad.algebra.window import Window
 from heptad.declare.data import Data, SourceScore
-from heptad.declare.features import Calendar, Derived, Rate, Windowed, columns_of
+from heptad.declare.expressions import Expressible
+from heptad.declare.features import Calendar, Decay, Derived, Rate, Windowed, columns_of
 from heptad.declare.labels import FollowedBy, Label
 from heptad.declare.schema import Event, Field, Schema, Table
 from heptad.declare.types import Kind, Role
 from heptad.errors import PlanError
+from heptad.plan.expressions import HOLDS, expression_column, reads
 from heptad.plan.nodes import (
     CalendarColumn,
     ColumnPlan,
     ConditionPlan,
+    DecayColumn,
     DerivedColumn,
+    ExpressionColumn,
+    FactColumn,
     FieldPlan,
     GroupPlan,
     LookupPlan,
@@ -32,8 +37,6 @@ from heptad.plan.nodes import (
     StreamPlan,
     WindowColumn,
 )
-
-_HOLDS = {Kind.TEXTS: "list", Kind.ID: "category", Kind.TEXT: "category"}
 
 
 @dataclass
@@ -59,6 +62,9 @@ class _Draft:
 
     def done(self) -> GroupPlan:
         lists = [i for i, key in enumerate(self.keys) if self.stream.fields[key].kind is Kind.TEXTS]
+        if issubclass(self.stream, Table):
+            facts = tuple(f.name for f in self.stream.facts())
+            return GroupPlan(self.stream.__name__, self.keys, None, (), (), facts)
         rings = tuple(RingPlan(hop, self.retention[hop], tuple(slots)) for hop, slots in self.rings.items())
         name = self.stream.__name__
         return GroupPlan(name, self.keys, lists[0] if lists else None, tuple(self.slots), rings)
@@ -73,7 +79,7 @@ def compile_features(data: Data, label: Label) -> Plan:
     def windowed(feature: Windowed, window: Window) -> WindowColumn:
         draft = drafts.setdefault((feature.event.__name__, feature.keys), _Draft(feature.event, feature.keys))
         slot, ring = draft.add(_slot(feature), window)
-        return WindowColumn(_place(drafts, draft), slot, ring, window)
+        return WindowColumn(_place(drafts, draft), slot, ring, window, feature.params)
 
     for name, fact in data.static.items():
         columns.append(_static(name, fact, drafts, request))
@@ -81,24 +87,33 @@ def compile_features(data: Data, label: Label) -> Plan:
         _table_draft(drafts, table)
     reach = set(request.fields) | set(data.static)
     for name, feature in data.dynamic.items():
-        sides = (feature.numerator, feature.denominator) if isinstance(feature, Rate) else (feature,)
-        _check_keys(name, sides[0].keys, sides[0].event, reach)
-        for column, window in columns_of(name, feature).items():
-            placed = [windowed(side, window) for side in sides]
-            if isinstance(feature, Rate):
-                source: WindowColumn | RateColumn = RateColumn(
-                    placed[0], placed[1], feature.prior, feature.strength
-                )
-                columns.append(ColumnPlan(column, "dynamic", "number", Kind.FLOAT, source))
-            else:
-                holds, kind = _returned(feature)
-                columns.append(ColumnPlan(column, "dynamic", holds, kind, placed[0]))
-    columns += [_contextual(name, feature) for name, feature in data.contextual.items()]
+        _check_keys(name, feature.sides[0].keys, feature.sides[0].event, reach)
+        columns += _dynamic(name, feature, windowed)
+    columns += _contextual(data.contextual, columns, request)
     streams = _streams(request, label, data, drafts)
     ordered = _ordered(columns)
     groups = tuple(draft.done() for draft in drafts.values())
     needed = tuple(_field(f) for f in request.fields.values() if f.role is not Role.TIME)
     return Plan(streams, groups, ordered, needed)
+
+
+def _dynamic(
+    name: str, feature: Windowed | Rate | Decay, windowed: Callable[[Windowed, Window], WindowColumn]
+) -> Iterator[ColumnPlan]:
+    """The columns of a feature: one per window, or one of all windows of a decay."""
+    match feature:
+        case Decay(total, half_life):
+            source = DecayColumn(tuple(windowed(total, window) for window in total.windows), half_life)
+            yield ColumnPlan(name, "dynamic", "number", Kind.FLOAT, source)
+        case Rate(above, below, prior, strength):
+            for column, window in columns_of(name, feature).items():
+                rate = RateColumn(windowed(above, window), windowed(below, window), prior, strength)
+                yield ColumnPlan(column, "dynamic", "number", Kind.FLOAT, rate)
+        case Windowed():
+            for column, window in columns_of(name, feature).items():
+                holds, kind = _returned(feature)
+                size = feature.event.fields[feature.column].size if kind is Kind.VECTOR and feature.column else 0
+                yield ColumnPlan(column, "dynamic", holds, kind, windowed(feature, window), size)
 
 
 def _place(drafts: Mapping[tuple[str, tuple[str, ...]], _Draft], draft: _Draft) -> int:
@@ -108,7 +123,8 @@ def _place(drafts: Mapping[tuple[str, tuple[str, ...]], _Draft], draft: _Draft) 
 def _slot(feature: Windowed) -> SlotPlan:
     asked = feature.where
     where = None if asked is None else ConditionPlan(asked.field.name, asked.op, asked.bound)
-    return SlotPlan(feature.aggregation, feature.column, feature.params, where)
+    state = catalogue.get(feature.aggregation).state(feature.params)
+    return SlotPlan(feature.aggregation, feature.column, state, where)
 
 
 def _returned(feature: Windowed) -> tuple[str, Kind]:
@@ -116,29 +132,26 @@ def _returned(feature: Windowed) -> tuple[str, Kind]:
     if returns == "number" or feature.column is None:
         return "number", Kind.FLOAT
     kind = feature.event.fields[feature.column].kind
-    if returns == "values":
+    if returns == "numbers":
+        return "list", Kind.FLOAT
+    if returns in ("values", "choices"):
         return "list", kind
-    return _HOLDS.get(kind, "number"), kind
+    return HOLDS.get(kind, "number"), kind
 
 
 def _table_draft(drafts: dict[tuple[str, tuple[str, ...]], _Draft], table: type[Table]) -> _Draft:
-    """The group that holds a table's newest row per entity: `last` of every column, over all time."""
+    """The group that holds the rows of a table, newest first, per entity."""
     keys = (table.entity().name,)
-    fresh = (table.__name__, keys) not in drafts
-    draft = drafts.setdefault((table.__name__, keys), _Draft(table, keys))
-    if fresh:
-        for column in table.fields.values():
-            if column.role is not Role.TIME and column is not table.entity():
-                draft.add(SlotPlan("last", column.name, Params(), None), Window(None))
-    return draft
+    return drafts.setdefault((table.__name__, keys), _Draft(table, keys))
 
 
 def _static(
     name: str, fact: Field, drafts: dict[tuple[str, tuple[str, ...]], _Draft], request: type[Event]
 ) -> ColumnPlan:
-    holds = _HOLDS.get(fact.kind, "number")
+    holds = HOLDS.get(fact.kind, "number")
     if not issubclass(fact.owner, Table):
-        return ColumnPlan(name, "static", holds, fact.kind, RequestColumn(_of_request(name, fact, request)))
+        source = RequestColumn(_of_request(name, fact, request))
+        return ColumnPlan(name, "static", holds, fact.kind, source, fact.size)
     key = fact.owner.entity().name
     if key not in request.fields:
         raise PlanError(
@@ -147,13 +160,12 @@ def _static(
             f"columns {', '.join(request.fields)}",
             "name the entity alike in the table and in the request's event",
         )
-    if fact is fact.owner.entity():
-        raise PlanError(f"Data.static[{name!r}]", "a fact about the entity", "its key", "use another column")
+    if not fact.is_fact:
+        got = "its key" if fact is fact.owner.entity() else f"the table's {fact.role.value}"
+        raise PlanError(f"Data.static[{name!r}]", "a fact about the entity", got, "use another column")
     draft = _table_draft(drafts, fact.owner)
-    slot, ring = draft.add(SlotPlan("last", fact.name, Params(), None), Window(None))
-    return ColumnPlan(
-        name, "static", holds, fact.kind, WindowColumn(_place(drafts, draft), slot, ring, Window(None))
-    )
+    held = FactColumn(_place(drafts, draft), fact.name)
+    return ColumnPlan(name, "static", holds, fact.kind, held, fact.size)
 
 
 def _of_request(name: str, fact: Field, request: type[Event]) -> str:
@@ -167,19 +179,53 @@ def _of_request(name: str, fact: Field, request: type[Event]) -> str:
     return fact.name
 
 
-def _contextual(name: str, feature: Calendar | Derived | Field | SourceScore) -> ColumnPlan:
+def _contextual(
+    features: Mapping[str, Any], others: Sequence[ColumnPlan], request: type[Event]
+) -> list[ColumnPlan]:
+    """The contextual columns as declared; an expression is checked once the columns it names are known."""
+    known = {column.name: column for column in others}
+    plain = {name: _plain(name, feature) for name, feature in features.items()}
+    known |= {name: column for name, column in plain.items() if column is not None}
+    waiting = {name: features[name].expression() for name, column in plain.items() if column is None}
+    while waiting:
+        ready = [name for name, expression in waiting.items() if not reads(expression) & waiting.keys()]
+        if not ready:
+            raise _cycle({name: reads(expression) for name, expression in waiting.items()})
+        for name in ready:
+            known[name] = expression_column(name, waiting.pop(name), known, request)
+    return [known[name] for name in features]
+
+
+def _cycle(needs: Mapping[str, Collection[str]]) -> PlanError:
+    """Every one of these features needs another of them: the error that names a way round."""
+    way = [next(iter(needs))]
+    while len(set(way)) == len(way):
+        way.append(min(name for name in needs[way[-1]] if name in needs))
+    way = way[way.index(way[-1]) :]
+    return PlanError(
+        f"Data.contextual[{way[0]!r}]", "features that do not need each other", " -> ".join(way),
+        "compute one of them from other columns",
+    )  # fmt: skip
+
+
+def _plain(name: str, feature: Any) -> ColumnPlan | None:
+    """The column of a contextual feature that is no expression."""
     match feature:
         case Calendar(part):
             return ColumnPlan(name, "contextual", "number", Kind.FLOAT, CalendarColumn(part))
         case Derived():
             digest = hashlib.sha256(_spelled(feature.function.__code__).encode()).hexdigest()
-            source = DerivedColumn(feature.inputs, feature.function, digest[:16])
-            return ColumnPlan(name, "contextual", "number", Kind.FLOAT, source)
+            derived = DerivedColumn(feature.inputs, feature.function, digest[:16])
+            return ColumnPlan(name, "contextual", "number", Kind.FLOAT, derived)
         case SourceScore(source_name):
             return ColumnPlan(name, "contextual", "number", Kind.FLOAT, RequestColumn(f"score:{source_name}"))
         case Field():
-            holds = _HOLDS.get(feature.kind, "number")
-            return ColumnPlan(name, "contextual", holds, feature.kind, RequestColumn(feature.name))
+            holds, source = HOLDS.get(feature.kind, "number"), RequestColumn(feature.name)
+            return ColumnPlan(name, "contextual", holds, feature.kind, source, feature.size)
+        case Expressible():
+            return None
+        case _:
+            raise TypeError(feature)
 
 
 def _spelled(constant: object) -> str:
@@ -226,7 +272,7 @@ def _lookup_tables(request: type[Event], label: Label, data: Data) -> list[type[
 def _events_of(data: Data) -> list[type[Event]]:
     found: list[type[Event]] = []
     for feature in data.dynamic.values():
-        sides = (feature.numerator, feature.denominator) if isinstance(feature, Rate) else (feature,)
+        sides = feature.sides
         found += [side.event for side in sides]
     return list(dict.fromkeys(found))
 
@@ -237,7 +283,9 @@ def _field(column: Field) -> FieldPlan:
         table = column.lookup.field.owner
         on = column.lookup.on or next(f.name for f in table.fields.values() if f.kind is Kind.ID)
         found = LookupPlan(table.__name__, column.lookup.field.name, on)
-    return FieldPlan(column.name, column.kind, column.role, column.optional, found)
+    return FieldPlan(
+        column.name, column.kind, column.role, column.optional, found, column.expect, column.size
+    )
 
 
 def _streams(
@@ -259,6 +307,7 @@ def _streams(
             tuple(_field(f) for f in cls.fields.values()),
             None if issubclass(cls, Table) else cls.lateness,
             None if issubclass(cls, Table) else cls.max_future,
+            *((cls.lag, cls.ttl) if issubclass(cls, Table) else ()),
         )
         for cls in sorted(by_name.values(), key=lambda c: (not issubclass(c, Table), c.__name__))
     )
@@ -266,15 +315,14 @@ def _streams(
 
 def _ordered(columns: list[ColumnPlan]) -> tuple[ColumnPlan, ...]:
     """Columns with every derived one after its inputs. Raises PlanError on a cycle."""
-    derived = {c.name: c.source for c in columns if isinstance(c.source, DerivedColumn)}
+    derived = {c.name: c.source for c in columns if isinstance(c.source, (DerivedColumn, ExpressionColumn))}
     done = [c for c in columns if c.name not in derived]
     waiting = [c for c in columns if c.name in derived]
     while waiting:
         placed = {c.name for c in done}
         ready = [c for c in waiting if not (set(derived[c.name].inputs) & set(derived)) - placed]
         if not ready:
-            names = ", ".join(c.name for c in waiting)
-            raise PlanError(f"features {names}", "no cycle", "each needs another of them", "break the cycle")
+            raise _cycle({c.name: derived[c.name].inputs for c in waiting})
         done += ready
         waiting = [c for c in waiting if c not in ready]
     return tuple(done)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from heptad.algebra import catalogue
 from heptad.algebra.spec import Params, Segment
 from heptad.algebra.window import Window
+from heptad.declare.expectation import Expectation
 from heptad.declare.types import Kind, Role
 
 
@@ -30,6 +31,9 @@ class FieldPlan:
     role: Role
     optional: bool
     lookup: LookupPlan | None = None
+    #: Decides what comes in, never what a value is: no part of the plan's hash.
+    expect: Expectation | None = field(default=None, compare=False, repr=False)
+    size: int = 0  #: of a vector
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class StreamPlan:
     fields: tuple[FieldPlan, ...]
     lateness: int | None
     max_future: int | None
+    lag: int = 0  #: of a table: a read at t sees the rows valid before t - lag; microseconds
+    ttl: int | None = None  #: of a table: how long before t - lag a row may have become valid
 
     @cached_property
     def by_name(self) -> dict[str, FieldPlan]:
@@ -56,6 +62,24 @@ class StreamPlan:
     @cached_property
     def time(self) -> FieldPlan | None:
         return next((f for f in self.fields if f.role is Role.TIME), None)
+
+    @cached_property
+    def version(self) -> FieldPlan | None:
+        return next((f for f in self.fields if f.role is Role.VERSION), None)
+
+    @cached_property
+    def deleted(self) -> FieldPlan | None:
+        return next((f for f in self.fields if f.role is Role.DELETED), None)
+
+    @cached_property
+    def entity(self) -> FieldPlan:
+        """A table's key."""
+        return next(f for f in self.fields if f.kind is Kind.ID)
+
+    @cached_property
+    def facts(self) -> tuple[FieldPlan, ...]:
+        """A table's columns that say something about the entity."""
+        return tuple(f for f in self.fields if f.role is Role.VALUE and f.kind is not Kind.ID)
 
     @cached_property
     def known_at(self) -> FieldPlan | None:
@@ -91,8 +115,8 @@ class SlotPlan:
         return catalogue.get(self.aggregation).words(self.params)
 
     def __str__(self) -> str:
-        text = f"{self.aggregation}({self.column or ''})"
-        text += f" n={self.params.n}" if self.aggregation == "last_n" else ""
+        said = catalogue.get(self.aggregation).said(self.params)
+        text = " ".join([f"{self.aggregation}({self.column or ''})", *said])
         return f"{text} where {self.where}" if self.where else text
 
 
@@ -107,10 +131,12 @@ class RingPlan:
 
 @dataclass(frozen=True)
 class GroupPlan:
-    """All states of one stream per one tuple of keys: one record per key in the store.
+    """All states of one stream per one tuple of keys: one record per key in the store; one in all without keys.
 
     ``list_key`` is the position of the key that is a list column: an event belongs to one record per
     distinct element, and a read of several elements merges their states.
+    ``facts``: for a table, the columns kept of each entity's rows (decision record 19); it has no slots and no
+    rings. None for events.
     """
 
     stream: str
@@ -118,10 +144,11 @@ class GroupPlan:
     list_key: int | None
     slots: tuple[SlotPlan, ...]
     rings: tuple[RingPlan, ...]
+    facts: tuple[str, ...] | None = None
 
     @property
     def name(self) -> str:
-        return f"{self.stream} per {', '.join(self.keys)}"
+        return f"{self.stream} per {', '.join(self.keys)}" if self.keys else f"{self.stream}, all of them"
 
 
 @dataclass(frozen=True)
@@ -132,6 +159,7 @@ class WindowColumn:
     slot: int
     ring: int
     window: Window
+    params: Params = field(default_factory=Params)  #: the slot's, and those that matter at finalize only
 
 
 @dataclass(frozen=True)
@@ -140,6 +168,28 @@ class RateColumn:
     denominator: WindowColumn
     prior: float
     strength: float
+
+
+@dataclass(frozen=True)
+class DecayColumn:
+    """Values of windows one hop wide, the oldest first, each times its weight, added up in this order."""
+
+    parts: tuple[WindowColumn, ...]
+    half_life: int  #: microseconds
+
+    @cached_property
+    def weights(self) -> tuple[float, ...]:
+        """Of each part: 2 to the power of minus its age, in half-lives; the newest has age 0."""
+        newest = self.parts[-1].window.delay
+        return tuple(2.0 ** ((newest - part.window.delay) / self.half_life) for part in self.parts)
+
+
+@dataclass(frozen=True)
+class FactColumn:
+    """A column of the newest row of a table, for the entity that the request names."""
+
+    group: int
+    name: str
 
 
 @dataclass(frozen=True)
@@ -161,18 +211,79 @@ class DerivedColumn:
     code: str = ""  #: SHA-256 of the function's bytecode and constants
 
 
-Source = WindowColumn | RateColumn | RequestColumn | CalendarColumn | DerivedColumn
+@dataclass(frozen=True)
+class Node:
+    """One operation of an expression. ``holds``: number, category, list or vector (of ``size`` numbers).
+
+    ``value`` is a constant, the name of a ``column`` of the plan or of the ``request``, the part of a
+    ``calendar``, or the buckets of a ``cross``.
+    """
+
+    op: str
+    args: tuple[Node, ...] = ()
+    value: str | float | None = None
+    holds: str = "number"
+    size: int = 0
+
+
+class Step(NamedTuple):
+    """A node that is computed once, however often it is written; ``args`` are the places of earlier steps."""
+
+    node: Node
+    args: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ExpressionColumn:
+    """A derived column that is declared: the columns of the plan and of the request it reads, and what it does."""
+
+    inputs: tuple[str, ...]
+    brings: tuple[str, ...]
+    root: Node
+    text: str  #: as its author wrote it
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """The nodes in an order in which they can be computed, equal ones once; the root is the last."""
+        places: dict[Node, int] = {}
+        steps: list[Step] = []
+
+        def place(node: Node) -> int:
+            if node not in places:
+                args = tuple(place(arg) for arg in node.args)
+                places[node] = len(steps)
+                steps.append(Step(node, args))
+            return places[node]
+
+        place(self.root)
+        return tuple(steps)
+
+
+Source = (
+    WindowColumn
+    | FactColumn
+    | RateColumn
+    | DecayColumn
+    | RequestColumn
+    | CalendarColumn
+    | DerivedColumn
+    | ExpressionColumn
+)
 
 
 @dataclass(frozen=True)
 class ColumnPlan:
-    """One output column. ``holds``: number (float64, NaN null), category (text or id), or list."""
+    """One output column. ``holds``: number (float64, NaN null), category (text or id), list, or vector.
+
+    A vector has ``size`` float32 numbers; its null is a row of NaN.
+    """
 
     name: str
     group: str  #: static, dynamic or contextual
     holds: str
     kind: Kind
     source: Source
+    size: int = 0
 
 
 @dataclass(frozen=True)
@@ -200,5 +311,26 @@ class Plan:
     def column(self, name: str) -> ColumnPlan:
         return next(c for c in self.columns if c.name == name)
 
+    def needed(self, names: Collection[str]) -> tuple[str, ...]:
+        """These columns and all that derived ones among them are derived from, in the plan's order."""
+        wanted = set(names)
+        for column in reversed(self.columns):  # inputs come before what is derived from them
+            if column.name in wanted and isinstance(column.source, (DerivedColumn, ExpressionColumn)):
+                wanted |= set(column.source.inputs)
+        return tuple(column.name for column in self.columns if column.name in wanted)
+
     def slot_of(self, column: WindowColumn) -> SlotPlan:
         return self.groups[column.group].slots[column.slot]
+
+
+def windows_of(source: Source) -> tuple[WindowColumn, ...]:
+    """The windows whose states a column is made of; none for one that needs no state of events."""
+    match source:
+        case WindowColumn():
+            return (source,)
+        case RateColumn(numerator, denominator):
+            return numerator, denominator
+        case DecayColumn(parts):
+            return parts
+        case _:
+            return ()

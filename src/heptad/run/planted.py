@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 
 from heptad.monitoring.audit import Served, same_bits
 from heptad.online.reader import Reader
-from heptad.plan.nodes import ColumnPlan, RateColumn, RequestColumn, WindowColumn
+from heptad.plan.nodes import (
+    ColumnPlan,
+    DecayColumn,
+    FactColumn,
+    RateColumn,
+    RequestColumn,
+    WindowColumn,
+    windows_of,
+)
 from heptad.run.served import served_of
 from heptad.serving.counts import EventCounts
 from heptad.serving.decision import Decision
@@ -63,7 +71,7 @@ def _again(pipeline: Pipeline, served_by: Pipeline, decision: Decision) -> Serve
 
 def _aggregates(pipeline: Pipeline, served: Served) -> Served:
     """Only what states hold: the hour of a later read differs by itself, and would be found without a leak."""
-    stored = [c.name for c in pipeline.shape.read if isinstance(c.source, (WindowColumn, RateColumn))]
+    stored = [c.name for c in pipeline.shape.read if isinstance(c.source, FactColumn) or windows_of(c.source)]
     return served._replace(values={name: served.values[name] for name in stored if name in served.values})
 
 
@@ -74,6 +82,8 @@ def _halved(column: ColumnPlan) -> ColumnPlan:
         case RateColumn(numerator, denominator) as rate:
             halves = replace(rate, numerator=_half(numerator), denominator=_half(denominator))
             return replace(column, source=halves)
+        case DecayColumn(parts) as decay:
+            return replace(column, source=replace(decay, parts=tuple(map(_half, parts))))
         case _:
             return column
 

@@ -10,24 +10,23 @@ from heptad.declare.types import Role
 from heptad.plan.nodes import (
     ColumnPlan,
     DerivedColumn,
+    ExpressionColumn,
+    FactColumn,
     FieldPlan,
     Plan,
-    RateColumn,
     RequestColumn,
-    WindowColumn,
+    windows_of,
 )
 
 
 @dataclass(frozen=True)
-class RequestShape:
-    """The columns of a ranking request, by where they come from.
+class Shape:
+    """The columns of a request, by where they come from.
 
     ``read`` are the plan's columns that the model, a rerank step or the score needs, with all they need in
     turn. ``context`` are the columns a client may send; of these ``required`` are keys of features.
     """
 
-    user: FieldPlan
-    item: FieldPlan
     read: tuple[ColumnPlan, ...]
     context: dict[str, FieldPlan]
     required: tuple[str, ...]
@@ -37,15 +36,20 @@ class RequestShape:
         return tuple(column.name for column in self.read)
 
 
+@dataclass(frozen=True)
+class RequestShape(Shape):
+    """Those of a ranking request."""
+
+    user: FieldPlan
+    item: FieldPlan
+
+
 def shape_of(declaration: Declaration, plan: Plan, wanted: Collection[str]) -> RequestShape:
     """The shape of ranking requests that read at least the columns ``wanted``."""
     framing = declaration.ranking
     fields = {field.name: field for field in plan.request}
     user, item = fields[framing.user.name], fields[framing.item.name]
-    names = set(wanted) | {c.name for c in plan.columns if c.group == "static"}
-    for column in reversed(plan.columns):  # inputs come before what is derived from them
-        if column.name in names and isinstance(column.source, DerivedColumn):
-            names |= set(column.source.inputs)
+    names = plan.needed({*wanted, *(c.name for c in plan.columns if c.group == "static")})
     read = tuple(column for column in plan.columns if column.name in names)
     history = plan.column(declaration.retrieval.history)
     static = {c.name for c in plan.columns if c.group == "static"}
@@ -57,7 +61,18 @@ def shape_of(declaration: Declaration, plan: Plan, wanted: Collection[str]) -> R
         for field in plan.request
         if field.role is not Role.KEY and field.name not in given and field.lookup is None
     }
-    return RequestShape(user, item, read, context, required)
+    return RequestShape(read, context, required, user, item)
+
+
+def case_shape(plan: Plan, wanted: Collection[str]) -> Shape:
+    """The shape of a classification's requests that read at least the columns ``wanted``: the event's columns."""
+    names = plan.needed({*wanted, *(c.name for c in plan.columns if c.group == "static")})
+    read = tuple(column for column in plan.columns if column.name in names)
+    static = {c.name for c in plan.columns if c.group == "static"}
+    keys = dict.fromkeys(key for column in read for key in _keys(plan, column))
+    apart = (Role.KEY, Role.KNOWN_AT)
+    context = {f.name: f for f in plan.request if f.role not in apart and f.lookup is None}
+    return Shape(read, context, tuple(key for key in keys if key not in static))
 
 
 def bare_inputs(plan: Plan, columns: Collection[ColumnPlan]) -> tuple[FieldPlan, ...]:
@@ -69,6 +84,8 @@ def bare_inputs(plan: Plan, columns: Collection[ColumnPlan]) -> tuple[FieldPlan,
         match column.source:
             case DerivedColumn():
                 inputs |= dict.fromkeys(i for i in column.source.inputs if i not in names)
+            case ExpressionColumn(brings=brings):
+                inputs |= dict.fromkeys(brings)
             case RequestColumn(name) if name in fields:
                 inputs[name] = None
             case _:
@@ -78,9 +95,8 @@ def bare_inputs(plan: Plan, columns: Collection[ColumnPlan]) -> tuple[FieldPlan,
 
 def _keys(plan: Plan, column: ColumnPlan) -> tuple[str, ...]:
     match column.source:
-        case WindowColumn(group):
+        case FactColumn(group):
             return plan.groups[group].keys
-        case RateColumn(numerator, denominator):
-            return plan.groups[numerator.group].keys + plan.groups[denominator.group].keys
         case _:
-            return ()
+            groups = dict.fromkeys(window.group for window in windows_of(column.source))
+            return tuple(key for group in groups for key in plan.groups[group].keys)

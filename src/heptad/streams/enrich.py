@@ -1,16 +1,17 @@
-"""The appender's lookups: the newest row of a table before an event's time, by what the log holds so far.
+"""The appender's lookups: the row of a table that counts at an event's time, by what the log holds so far.
 
-Every row version of the tables that events look up is kept in memory, since an event may come late and must
-still meet the row of its own time. The definition is `heptad.oracle.enrich`.
+Of the tables that events look up, the looked-up columns of every row that stands at its valid_from are kept in
+memory, since an event may come late and must still meet the row of its own time. A row that another of the
+same valid_from has replaced is forgotten, so that redelivered rows take no room. The definition is
+`heptad.oracle.oracle.newest`.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from heptad.declare.types import Kind
 from heptad.errors import StateError
 from heptad.plan.batch import TIMELESS
 from heptad.plan.nodes import Plan, StreamPlan
@@ -18,41 +19,63 @@ from heptad.streams.log import Log
 from heptad.streams.payload import Codec
 
 
-class _Versions:
-    """One column of one table: per entity its values that are not null, by (valid_from, place in the log)."""
+class _Rows(NamedTuple):
+    """Rows of one entity by valid_from, ascending and none twice: their versions, and their values (None: deleted)."""
 
-    def __init__(self) -> None:
-        self._of: dict[Any, tuple[list[int], list[Any]]] = {}
+    times: list[int]
+    versions: list[int]
+    values: list[tuple[Any, ...] | None]
 
-    def add(self, entity: Any, time: int, value: Any) -> None:
-        times, values = self._of.setdefault(entity, ([], []))
-        at = bisect_right(times, time)  # of two rows valid from one time the later in the log stands
-        times.insert(at, time)
-        values.insert(at, value)
 
-    def before(self, entity: Any, time: int) -> Any:
-        """The newest value valid from strictly before ``time``; None where there is none."""
-        if type(entity) not in (int, str):
+class _Kept:
+    """What is kept of a table: of every row its looked-up columns, by entity."""
+
+    def __init__(self, table: StreamPlan) -> None:
+        self._time = table.time.name if table.time else None
+        self._version = table.version.name if table.version else None
+        self._deleted = table.deleted.name if table.deleted else None
+        self._entity, self._lag, self._ttl = table.entity.name, table.lag, table.ttl
+        self.columns: list[str] = []
+        self._of: dict[Any, _Rows] = {}
+
+    def place(self, column: str) -> int:
+        """Where a looked-up column is among a row's values; asked before any row is added."""
+        if column not in self.columns:
+            self.columns.append(column)
+        return self.columns.index(column)
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Take note of a row that comes after all others in the log."""
+        time = TIMELESS if self._time is None else row[self._time]
+        version = 0 if self._version is None else row[self._version]
+        gone = self._deleted is not None and row[self._deleted]
+        values = None if gone else tuple(row[name] for name in self.columns)
+        kept = self._of.setdefault(row[self._entity], _Rows([], [], []))
+        at = bisect_left(kept.times, time)
+        if at == len(kept.times) or kept.times[at] != time:
+            kept.times.insert(at, time)
+            kept.versions.insert(at, version)
+            kept.values.insert(at, values)
+        elif version >= kept.versions[at]:  # of rows alike the later in the log stands
+            kept.versions[at], kept.values[at] = version, values
+
+    def seen(self, entity: Any, t: int) -> tuple[Any, ...] | None:
+        """The values of the row that counts at t; None where there is none."""
+        if type(entity) not in (int, str) or entity not in self._of:
             return None
-        times, values = self._of.get(entity, ((), ()))
-        at = bisect_left(times, time)
-        return values[at - 1] if at else None
+        kept, before = self._of[entity], t - self._lag
+        at = bisect_left(kept.times, before) - 1
+        if at < 0 or (self._ttl is not None and kept.times[at] < before - self._ttl):
+            return None
+        return kept.values[at]
 
 
-class _Kept(NamedTuple):
-    """What is kept of a table: the name of its key and of its time, and the columns that are looked up."""
+class _Join(NamedTuple):
+    """Columns of an event that are looked up in one table by one of its columns: (name, place) of each."""
 
-    entity: str
-    time: str | None
-    columns: dict[str, _Versions]
-
-
-class _Filled(NamedTuple):
-    """A column of an event that is looked up: by which of its columns, and where."""
-
-    name: str
     on: str
-    versions: _Versions
+    table: _Kept
+    columns: list[tuple[str, int]]
 
 
 class Lookups:
@@ -60,47 +83,48 @@ class Lookups:
 
     def __init__(self, plan: Plan) -> None:
         self._tables: dict[str, _Kept] = {}
-        self._events: dict[str, tuple[str, list[_Filled]]] = {}
+        self._events: dict[str, tuple[str, list[_Join]]] = {}
         for stream in plan.streams:
-            filled = [
-                _Filled(f.name, f.lookup.on, self._kept(plan.stream(f.lookup.table), f.lookup.column))
-                for f in stream.fields
-                if f.lookup is not None
-            ]
-            if filled and stream.time is not None:
-                self._events[stream.name] = stream.time.name, filled
+            joins: dict[tuple[str, str], _Join] = {}
+            for f in stream.fields:
+                if f.lookup is not None:
+                    kept = self._kept(plan.stream(f.lookup.table))
+                    join = joins.setdefault((f.lookup.table, f.lookup.on), _Join(f.lookup.on, kept, []))
+                    join.columns.append((f.name, kept.place(f.lookup.column)))
+            if joins and stream.time is not None:
+                self._events[stream.name] = stream.time.name, list(joins.values())
 
     @property
     def tables(self) -> tuple[str, ...]:
         """The tables whose rows matter here."""
         return tuple(self._tables)
 
-    def _kept(self, table: StreamPlan, column: str) -> _Versions:
+    def _kept(self, table: StreamPlan) -> _Kept:
         if table.name not in self._tables:
-            entity = next(f.name for f in table.fields if f.kind is Kind.ID)
-            self._tables[table.name] = _Kept(entity, table.time.name if table.time else None, {})
-        return self._tables[table.name].columns.setdefault(column, _Versions())
+            self._tables[table.name] = _Kept(table)
+        return self._tables[table.name]
 
     def learn(self, stream: str, row: Mapping[str, Any]) -> None:
         """Take note of a row as the log holds it."""
         kept = self._tables.get(stream)
-        if kept is None:
-            return
-        time = TIMELESS if kept.time is None else row[kept.time]
-        for name, versions in kept.columns.items():
-            if row[name] is not None:
-                versions.add(row[kept.entity], time, row[name])
+        if kept is not None:
+            kept.add(row)
 
     def enriched(self, stream: str, row: Mapping[str, Any]) -> Mapping[str, Any]:
         """The row with its looked-up columns filled, whatever the sender put there."""
         found = self._events.get(stream)
         if found is None:
             return row
-        time, filled = found
+        time, joins = found
         at = row.get(time)
         if type(at) is not int:
             return row  # it will be refused for its time
-        return {**row, **{f.name: f.versions.before(row.get(f.on), at) for f in filled}}
+        out = dict(row)
+        for on, table, columns in joins:
+            values = table.seen(row.get(on), at)
+            for name, place in columns:
+                out[name] = None if values is None else values[place]
+        return out
 
     def rebuild(self, log: Log, codec: Codec, batch: int = 65_536) -> None:
         """Learn from a whole log. Raises StateError where its beginning, and with it table rows, is gone."""

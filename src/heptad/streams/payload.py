@@ -15,9 +15,10 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from heptad.declare.types import Kind
+from heptad.declare.vectors import WIDTH
 from heptad.errors import DataError, StateError
 from heptad.plan.batch import Logged
-from heptad.plan.nodes import Plan, StreamPlan
+from heptad.plan.nodes import FieldPlan, Plan, StreamPlan
 from heptad.streams.log import Columns
 
 VERSION: Final = 1
@@ -40,8 +41,20 @@ def schema_fingerprint(stream: StreamPlan) -> int:
 
     A column that became optional does not change it.
     """
-    described = msgspec.msgpack.encode([(f.name, f.kind.value, f.role.value) for f in stream.fields])
+    described = msgspec.msgpack.encode([_described(f) for f in stream.fields])
     return int.from_bytes(hashlib.blake2b(described, digest_size=4).digest(), "little")
+
+
+def _described(field: FieldPlan) -> tuple[str | int, ...]:
+    said = field.name, field.kind.value, field.role.value
+    return (*said, field.size) if field.size else said
+
+
+def _cell(field: FieldPlan) -> Any:
+    if field.kind is Kind.VECTOR:
+        width = WIDTH * field.size
+        return Annotated[bytes, msgspec.Meta(min_length=width, max_length=width)]
+    return _TYPES[field.kind]
 
 
 class _Stream:
@@ -53,8 +66,11 @@ class _Stream:
         self.columns = tuple(f.name for f in stream.fields)
         self.names = frozenset(self.columns)
         self.floats = tuple(_HEAD + i for i, f in enumerate(stream.fields) if f.kind is Kind.FLOAT)
-        may_be_null = [f.optional or f.lookup is not None or f.kind is Kind.FLOAT for f in stream.fields]
-        types = [_TYPES[f.kind] for f in stream.fields]
+        spare = stream.facts if stream.deleted is not None else ()  # a row that deletes says nothing else
+        may_be_null = [
+            f.optional or f.lookup is not None or f.kind is Kind.FLOAT or f in spare for f in stream.fields
+        ]
+        types = [_cell(f) for f in stream.fields]
         cells = [cell | None if null else cell for cell, null in zip(types, may_be_null, strict=True)]
         row: Any = tuple.__class_getitem__((Literal[1], str, int, *cells))
         self.strict: Callable[[bytes], tuple[Any, ...]] = msgspec.msgpack.Decoder(row).decode

@@ -10,32 +10,37 @@ from collections.abc import Collection, Sequence
 from random import Random
 from typing import Any
 
-from heptad.algebra import catalogue
-from heptad.algebra.spec import Params
 from heptad.declare.data import Data
-from heptad.declare.features import Per, Rate, Windowed, feature, hour, rate, weekday
+from heptad.declare.features import Decay, Per, Rate, Windowed, feature, hour, rate, weekday
 from heptad.declare.schema import Condition, Event
 from heptad.plan.compile import compile_features
 from heptad.plan.nodes import Plan
+from heptad.testing import drawing
 from heptad.testing.strategies import (
     AGES,
     BOUGHT,
     CONDITIONS,
     FLOATS,
+    GONE,
     IDS,
     INTS,
     KEYS,
+    LAGS,
+    LOOKS,
+    REVISIONS,
     STEPS,
     TAGS,
+    TTLS,
     WIDTHS,
     Buy,
     Item,
     Post,
     Setting,
     View,
-    fits,
+    behind,
 )
-from heptad.times import SECOND, duration
+from heptad.testing.trees import with_expressions
+from heptad.times import SECOND
 
 _RATE_KEYS: tuple[tuple[str, ...], ...] = (("user",), ("item",), ("user", "item"), ("tags",))
 
@@ -43,8 +48,9 @@ _RATE_KEYS: tuple[tuple[str, ...], ...] = (("user",), ("item",), ("user", "item"
 class Dice:
     """Throws plans, rows and requests; two of one seed throw alike."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, table_rows: float = 0.15) -> None:
         self.random = Random(seed)
+        self._table_rows = table_rows  # the share of rows that are a table's
         pick = self.random.choice
         users, items = (self.random.sample(names, 2) for names in (pick(IDS), pick(IDS)))
         self.setting = Setting(tuple(users), tuple(items), pick((0, -3 * SECOND, 1_700_000_000 * SECOND)))
@@ -55,38 +61,26 @@ class Dice:
     def plan(self, aggregations: Sequence[str] | None = None, size: int = 2) -> Plan:
         """Up to ``size`` windowed features, perhaps a rate, facts of tables, contextual columns."""
         flip = self._flip
-        dynamic: dict[str, Windowed | Rate] = {
-            f"f{i}": self._windowed(aggregations or catalogue.names())
+        dynamic: dict[str, Windowed | Rate | Decay] = {
+            f"f{i}": self._windowed(aggregations or drawing.names())
             for i in range(self.random.randint(1, size))
         }
         if flip(0.3):
             dynamic["rate"] = self._rate()
-        facts = {"tags": "tags", "price": "price", "maker": "brand", "shelf": "shelf"}
+        facts = {"tags": "tags", "price": "price", "maker": "brand", "shelf": "shelf", "face": "face"}
         static = {name: Item.fields[column] for name, column in facts.items() if flip(0.4)}
         contextual: dict[str, Any] = {"hour": hour(), "weekday": weekday(), "device": Buy.fields["device"]}
         if "price" in static:
             contextual["gap"] = feature(_gap)
-        return compile_features(Data(static=static, dynamic=dynamic, contextual=contextual), BOUGHT)
+        plain = Data(static=static, dynamic=dynamic, contextual=contextual)
+        plan = compile_features(with_expressions(plain, BOUGHT, self.random), BOUGHT)
+        return behind(plan, self.random.choice(LAGS), self.random.choice(TTLS))
 
-    def _windowed(self, aggregations: Sequence[str]) -> Windowed:
+    def _windowed(self, aggregations: Sequence[str]) -> Windowed | Decay:
         pick = self.random.choice
         event = pick((Buy, View))
-        spec = catalogue.get(pick(aggregations))
-        columns = [f.name for f in event.fields.values() if fits(f, spec.takes)]
-        column = pick([None, *columns] if spec.takes == "nothing" else columns)
-        over = self.random.sample(WIDTHS, pick((1, 1, 2, 3)))
-        shift: dict[str, Any] = {}
-        if "all" not in over:
-            narrowest = min(duration(width) for width in over)
-            hops = [h for h in ("500ms", "1s", "2s", "5s", "7s") if duration(h) <= narrowest]
-            shift = {"hop": pick([None, *hops]), "delay": pick(("0s", "0s", "2s", "1500ms", "7s"))}
-        if spec.segments(Params(n=2)) != spec.segments(Params(n=1)):
-            shift["n"] = pick((1, 2, 3, 4))
-        if spec.takes == "number":
-            shift["decimals"] = pick((0, 1, 2, 3))
-        return Per(event, pick(KEYS[event]), self._condition(event)).aggregate(
-            spec.name, column, *over, **shift
-        )
+        per = Per(event, pick(KEYS[event]), self._condition(event))
+        return drawing.windowed(pick, per, list(event.fields.values()), pick(aggregations), WIDTHS)
 
     def _rate(self) -> Rate:
         keys = self.random.choice(_RATE_KEYS)
@@ -115,7 +109,11 @@ class Dice:
             return self._kept(Post(arrival, "Buy", row))
         first = len(self._posted) < 2  # facts that are old already
         events = sorted({*streams} - {"Item"})
-        stream = "Item" if "Item" in streams and (first or self._flip(0.15) or not events) else pick(events)
+        stream = (
+            "Item"
+            if "Item" in streams and (first or self._flip(self._table_rows) or not events)
+            else pick(events)
+        )
         age = 0 if self._flip(0.5) else pick(AGES)
         age = 60 * SECOND if first and stream == "Item" else age
         return self._kept(Post(arrival, stream, self._row(stream, arrival - age)))
@@ -130,7 +128,8 @@ class Dice:
         match stream:
             case "Item":
                 facts = {"tags": self._tags(), "brand": pick((None, "a", "b")), "shelf": pick((None, 1, 2))}
-                return Item.parse({"item": item, "since": time, "price": pick(FLOATS), **facts})
+                marks = {"rev": pick(REVISIONS), "gone": pick(GONE), "face": pick(LOOKS)}
+                return Item.parse({"item": item, "since": time, "price": pick(FLOATS), **marks, **facts})
             case "Buy":
                 key = pick(("b1", "b2", "b3", *range(-5, 150)))
                 return Buy.parse({"buy_id": key, "ts": time, "user": user, "item": item, **self._payload()})
@@ -146,6 +145,7 @@ class Dice:
             "paid": pick(FLOATS),
             "gift": pick((None, True, False)),
             "device": pick((None, "web", "app")),
+            "look": pick(LOOKS),
         }
 
     def _tags(self) -> list[str] | None:
@@ -167,6 +167,7 @@ class Dice:
             "tags": self._tags(),
             "brand": pick((None, "a", "a", "b", "b", "c")),
             "shelf": pick((None, 1, 1, 2, 2)),
+            "face": pick(LOOKS),
         }
         if self._posted and self._flip(0.7):  # about what somebody did
             row = pick(self._posted).row

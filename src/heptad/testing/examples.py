@@ -26,6 +26,14 @@ class Shop(hp.Table):
     since: hp.Time
 
 
+class Licence(hp.Table, lag="1h", ttl="7d"):
+    shop: hp.Id
+    since: hp.Time
+    rev: hp.Version
+    gone: hp.Deleted
+    grade: str | None
+
+
 class Sale(hp.Event, lateness="1h", max_future="1d"):
     sale: hp.Key
     ts: hp.Time
@@ -67,8 +75,9 @@ class Example:
 
     @property
     def plan(self) -> Plan:
-        """The plan of the example's one feature, called ``value``, with the shop's tags looked up."""
-        return compile_features(hp.Data(static={"tags": Shop.tags}, dynamic={"value": self.feature}), _LABEL)
+        """The plan of the example's one feature, called ``value``, and a fact of the shop."""
+        fact = {"grade": Licence.grade} if self.column == "grade" else {"tags": Shop.tags}
+        return compile_features(hp.Data(static=fact, dynamic={"value": self.feature}), _LABEL)
 
     @property
     def offset(self) -> int:
@@ -126,6 +135,13 @@ def shop(name: str, since: str, tags: list[str], arrival: str) -> _Entry:
     return at(arrival), "Shop", {"shop": name, "tags": tags, "area": None, "since": at(since)}
 
 
+def licence(
+    name: str, since: str, grade: str | None, arrival: str, *, rev: int = 0, gone: bool = False
+) -> _Entry:
+    row = {"shop": name, "since": at(since), "rev": rev, "gone": gone, "grade": grade}
+    return at(arrival), "Licence", row
+
+
 def log(*entries: _Entry, tags: Mapping[str, list[str]] | None = None) -> tuple[Logged, ...]:
     """Entries in log order; ``tags`` are what the appender looked up for the sales of each shop."""
     looked_up = tags or {}
@@ -141,6 +157,6 @@ def records_of(example: Example) -> list[tuple[str, dict[str, Any], int]]:
     """(stream, row without lookups, arrival) in log order: what a client would have posted, and when."""
     enriched = {f.name for f in Sale.fields.values() if f.lookup}
     return [
-        (r.stream, {k: v for k, v in r.row.items() if r.stream == "Shop" or k not in enriched}, r.arrival)
+        (r.stream, {k: v for k, v in r.row.items() if r.stream != "Sale" or k not in enriched}, r.arrival)
         for r in example.log
     ]

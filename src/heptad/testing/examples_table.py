@@ -23,7 +23,7 @@ THEMES: Final = (
     Theme("Late, duplicate, conflict", admission.__doc__, "0004-late-duplicate-conflict", admission.ROWS),
     Theme("The future", future.__doc__, "0003-clock-pending-future", future.ROWS),
     Theme("Keys, lists, ties", keys.__doc__, "0009-the-plan", keys.ROWS),
-    Theme("Tables and enrichment", tables.__doc__, "0008-tables-and-enrichment", tables.ROWS),
+    Theme("Tables and enrichment", tables.__doc__, "0019-table-rows-whole", tables.ROWS),
     Theme("Aggregations", aggregations.__doc__, "0005-exact-numbers", aggregations.ROWS),
 )
 

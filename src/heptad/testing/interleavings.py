@@ -99,10 +99,14 @@ def interleavings(
 
 
 def interleaving(
-    seed: int, aggregations: Sequence[str] | None = None, size: int = 2, most: int = 16
+    seed: int,
+    aggregations: Sequence[str] | None = None,
+    size: int = 2,
+    most: int = 16,
+    table_rows: float = 0.15,
 ) -> Interleaving:
-    """The interleaving of a seed."""
-    dice = Dice(seed)
+    """The interleaving of a seed; of the rows posted, ``table_rows`` is the share that are a table's."""
+    dice = Dice(seed, table_rows)
     plan = dice.plan(aggregations, size)
     streams = sorted({group.stream for group in plan.groups})
     clock = dice.setting.epoch

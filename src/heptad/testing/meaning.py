@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from heptad.algebra.window import Window
 from heptad.declare.features import Rate, Windowed
 from heptad.oracle.admission import verdicts
 from heptad.plan.batch import Logged
-from heptad.testing.examples import Example, Shop, at
+from heptad.testing.examples import Example, Licence, Shop, at
 from heptad.testing.examples_table import EXAMPLES, THEMES
 from heptad.times import DAY, format_duration, format_instant
 
@@ -30,7 +30,7 @@ This page is generated from the table of worked examples (`heptad.testing.exampl
 is executed: by the oracle, which defines the answer, by the offline engine, and by the online path on every
 store, to the last bit.
 
-The rows speak of two classes:
+The rows speak of three classes:
 
 ```python
 class Shop(hp.Table):
@@ -38,6 +38,14 @@ class Shop(hp.Table):
     tags: list[str]
     area: int | None
     since: hp.Time
+
+
+class Licence(hp.Table, lag="1h", ttl="7d"):
+    shop: hp.Id
+    since: hp.Time
+    rev: hp.Version
+    gone: hp.Deleted
+    grade: str | None
 
 
 class Sale(hp.Event, lateness="1h", max_future="1d"):
@@ -92,16 +100,23 @@ def _cells(example: Example) -> Iterator[str]:
 
 def _record(record: Logged, verdict: str) -> str:
     row = record.row
-    if record.stream == Shop.__name__:
+    if record.stream == Licence.__name__:
+        text, time = f"{record.offset}: licence of {row['shop']}, {_graded(row)}, from ", row["since"]
+    elif record.stream == Shop.__name__:
         text, time = f"{record.offset}: shop {row['shop']} has tags {_texts(row['tags'])} from ", row["since"]
     else:
         text, time = f"{record.offset}: sale {row['sale']!r} ", row["ts"]
     text += _time(time)
-    if record.stream != Shop.__name__:
+    if record.stream not in (Shop.__name__, Licence.__name__):
         text += "".join(f", {name} {row[name]!r}" for name in _USUAL if row[name] != _USUAL[name])
         text += f", looked up tags {_texts(row['tags'])}" if row["tags"] is not None else ""
     text += f", arrives {_time(record.arrival)}" if record.arrival != time else ""
     return text + (f" (**{_REFUSED[verdict]}**)" if verdict in _REFUSED else "")
+
+
+def _graded(row: Mapping[str, Any]) -> str:
+    revision = f" (rev {row['rev']})" if row["rev"] else ""
+    return ("deleted" if row["gone"] else f"grade {row['grade']!r}") + revision
 
 
 def _texts(values: Sequence[str]) -> str:
@@ -116,8 +131,8 @@ def _time(t: int) -> str:
 
 
 def _read(example: Example) -> str:
-    if example.column == "tags":
-        text = "the shop's tags"
+    if example.column in ("tags", "grade"):
+        text = f"the shop's {example.column}"
     else:
         chosen = [
             window

@@ -7,31 +7,36 @@ that ties, exact window edges, late and future events, duplicates and conflicts 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from heptad.algebra import catalogue
-from heptad.algebra.spec import Params
 from heptad.declare.data import Data
-from heptad.declare.features import Per, Rate, Windowed, feature, hour, rate, weekday
+from heptad.declare.features import Decay, Per, Rate, Windowed, feature, hour, rate, weekday
 from heptad.declare.labels import label
-from heptad.declare.schema import Condition, Event, Field, Table, lookup
-from heptad.declare.types import Id, Key, Kind, Role, Time
+from heptad.declare.schema import Condition, Event, Table, lookup
+from heptad.declare.types import Deleted, Id, Key, Time, Vector, Version
+from heptad.declare.vectors import packed
 from heptad.oracle.oracle import enrich
 from heptad.plan.batch import Logged
 from heptad.plan.compile import compile_features
 from heptad.plan.nodes import Plan
-from heptad.times import SECOND, duration
+from heptad.testing import drawing
+from heptad.testing.trees import with_expressions
+from heptad.times import SECOND
 
 
 class Item(Table):
     item: Id
     since: Time
+    rev: Version
+    gone: Deleted | None
     tags: list[str] | None
     brand: str | None
     shelf: int | None
     price: float | None
+    face: Vector[2] | None  # type: ignore[type-arg, valid-type]
 
 
 class Buy(Event, lateness="10s", max_future="5s"):
@@ -43,9 +48,11 @@ class Buy(Event, lateness="10s", max_future="5s"):
     paid: float | None
     gift: bool | None
     device: str | None
+    look: Vector[2] | None  # type: ignore[type-arg, valid-type]
     tags: list[str] = lookup(Item.tags)
     brand: str = lookup(Item.brand)
     shelf: int = lookup(Item.shelf)
+    face: Vector[2] = lookup(Item.face)  # type: ignore[type-arg, valid-type]
 
 
 class View(Event, lateness="20s", max_future="5s"):
@@ -69,6 +76,7 @@ IDS: tuple[tuple[Any, ...], ...] = (
     (1, "1", -7, "u", 2**63 - 1),
 )
 TAGS = ("x", "y", "z")
+LOOKS = (None, *(packed(v, 2) for v in ([1, 0], [0, 0], [-0.5, 2], [1e-20, 3e38], [0.1, 0.7])))
 FLOATS = (None, 0.0, -0.0, 0.5, 1.5, 2.5, -2.25, 0.1, 1e-7, 1e300, -1e300, float("nan"), float("inf"), 4e12)
 INTS = (None, 0, 1, 2, 3, -5, 2**53 + 1, 2**62 - 1, 2**62, 2**63 - 1, -(2**63) + 1)
 STEPS = (0, 0, 1, 500_000, SECOND, SECOND, 2 * SECOND, 7 * SECOND, 31 * SECOND)
@@ -79,11 +87,15 @@ AGES = (
 KEYS: dict[type[Event], tuple[tuple[str, ...], ...]] = {
     Buy: (
         ("user",), ("item",), ("user", "item"), ("brand",), ("gift",), ("user", "shelf"), ("tags",),
-        ("user", "tags"), ("device", "item"),
+        ("user", "tags"), ("device", "item"), (),
     ),
-    View: (("user",), ("item",), ("user", "item"), ("tags",), ("tags", "user"), ("brand",)),
+    View: (("user",), ("item",), ("user", "item"), ("tags",), ("tags", "user"), ("brand",), ()),
 }  # fmt: skip
 WIDTHS = ("5s", "7s", "30s", "all")
+LAGS = (0, 0, 1, SECOND, 2 * SECOND, 7 * SECOND)
+TTLS = (None, None, 1, SECOND, 5 * SECOND, 30 * SECOND)
+REVISIONS = (0, 0, 0, 0, 1, 2, -1, 2**62)
+GONE = (None, False, False, False, True)
 
 
 class Setting(NamedTuple):
@@ -132,34 +144,13 @@ def features(
     draw: st.DrawFn,
     events: Sequence[type[Event]] = (Buy, View),
     aggregations: Sequence[str] | None = None,
-) -> Windowed:
-    """Any aggregation of the table over any column it takes, keys, windows, delay, hop and condition."""
+) -> Windowed | Decay:
+    """Any aggregation of the table, or a decay, over any column it takes, keys, windows, delay, hop and condition."""
     event = draw(st.sampled_from(list(events)))
-    spec = catalogue.get(draw(st.sampled_from(list(aggregations or catalogue.names()))))
-    columns = [f.name for f in event.fields.values() if fits(f, spec.takes)]
-    column = draw(st.sampled_from([None, *columns] if spec.takes == "nothing" else columns))
+    name = draw(st.sampled_from(list(aggregations or drawing.names())))
     per = Per(event, draw(st.sampled_from(KEYS[event])), draw(conditions(event)))
-    over = draw(st.lists(st.sampled_from(WIDTHS), min_size=1, max_size=3, unique=True))
-    shift: dict[str, Any] = {}
-    if "all" not in over:
-        narrowest = min(duration(width) for width in over)
-        hops = [h for h in (None, "500ms", "1s", "2s", "5s", "7s") if h is None or duration(h) <= narrowest]
-        shift = {
-            "hop": draw(st.sampled_from(hops)),
-            "delay": draw(st.sampled_from(("0s", "0s", "2s", "1500ms", "7s"))),
-        }
-    if spec.segments(Params(n=2)) != spec.segments(Params(n=1)):
-        shift["n"] = draw(st.integers(1, 4))
-    if spec.takes == "number":
-        shift["decimals"] = draw(st.integers(0, 3))
-    return per.aggregate(spec.name, column, *over, **shift)
-
-
-def fits(column: Field, takes: str) -> bool:
-    """Whether an aggregation that takes this can aggregate the column."""
-    if takes == "number":
-        return column.kind.numeric
-    return column.kind not in (Kind.TEXTS, Kind.TIME) and column.role is not Role.KEY
+    columns = list(event.fields.values())
+    return drawing.windowed(lambda some: draw(st.sampled_from(some)), per, columns, name, WIDTHS)
 
 
 @st.composite
@@ -175,10 +166,12 @@ def rates(draw: st.DrawFn) -> Rate:
 def data(draw: st.DrawFn, aggregations: Sequence[str] | None = None, size: int = 4) -> Data:
     """A step 3: up to ``size`` windowed features and a rate, static facts, contextual columns."""
     names = [f"f{i}" for i in range(draw(st.integers(1, size)))]
-    dynamic: dict[str, Windowed | Rate] = {name: draw(features(aggregations=aggregations)) for name in names}
+    dynamic: dict[str, Windowed | Rate | Decay] = {
+        name: draw(features(aggregations=aggregations)) for name in names
+    }
     if draw(st.booleans()):
         dynamic["rate"] = draw(rates())
-    facts = {"tags": "tags", "price": "price", "maker": "brand", "shelf": "shelf"}
+    facts = {"tags": "tags", "price": "price", "maker": "brand", "shelf": "shelf", "face": "face"}
     static = {name: Item.fields[column] for name, column in facts.items() if draw(st.booleans())}
     contextual: dict[str, Any] = {"hour": hour(), "weekday": weekday(), "device": Buy.fields["device"]}
     if "price" in static:
@@ -187,12 +180,20 @@ def data(draw: st.DrawFn, aggregations: Sequence[str] | None = None, size: int =
             return paid - price
 
         contextual["gap"] = feature(gap)
-    return Data(static=static, dynamic=dynamic, contextual=contextual)
+    plain = Data(static=static, dynamic=dynamic, contextual=contextual)
+    return with_expressions(plain, BOUGHT, draw(st.randoms(use_true_random=True)))
 
 
 def plans(aggregations: Sequence[str] | None = None, size: int = 4) -> st.SearchStrategy[Plan]:
-    """The compiled plan of drawn `data` for requests shaped like `Buy`."""
-    return data(aggregations, size).map(lambda drawn: compile_features(drawn, BOUGHT))
+    """The compiled plan of drawn `data` for requests shaped like `Buy`, the table's lag and ttl drawn too."""
+    compiled = data(aggregations, size).map(lambda drawn: compile_features(drawn, BOUGHT))
+    return st.builds(behind, compiled, st.sampled_from(LAGS), st.sampled_from(TTLS))
+
+
+def behind(plan: Plan, lag: int, ttl: int | None) -> Plan:
+    """The plan with tables of this lag and ttl, microseconds: as their classes would declare it."""
+    streams = (replace(s, lag=lag, ttl=ttl) if s.is_table else s for s in plan.streams)
+    return replace(plan, streams=tuple(streams))
 
 
 # ------------------------------------------------------------------------------------------ logs
@@ -208,10 +209,13 @@ def rows(draw: st.DrawFn, stream: str, setting: Setting, time: int) -> dict[str,
                 {
                     "item": item,
                     "since": time,
+                    "rev": draw(st.sampled_from(REVISIONS)),
+                    "gone": draw(st.sampled_from(GONE)),
                     "tags": draw(_tags()),
                     "brand": draw(st.sampled_from((None, "a", "b"))),
                     "shelf": draw(st.sampled_from((None, 1, 2))),
                     "price": draw(st.sampled_from(FLOATS)),
+                    "face": draw(st.sampled_from(LOOKS)),
                 }
             )
         case "Buy":
@@ -234,6 +238,7 @@ def _payload() -> st.SearchStrategy[dict[str, Any]]:
             "paid": st.sampled_from(FLOATS),
             "gift": st.sampled_from((None, True, False)),
             "device": st.sampled_from((None, "web", "app")),
+            "look": st.sampled_from(LOOKS),
         }
     )
 
@@ -295,6 +300,7 @@ def requests(draw: st.DrawFn, setting: Setting) -> dict[str, Any]:
     request["tags"] = draw(_tags())
     request["brand"] = draw(st.sampled_from((None, "a", "b", "c")))
     request["shelf"] = draw(st.sampled_from((None, 1, 2)))
+    request["face"] = draw(st.sampled_from(LOOKS))
     return request
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from heptad.testing.examples import Example, Sale, example, hourly, sale, shop
+from heptad.testing.examples import Example, Sale, example, hourly, licence, sale, shop
 
 ROWS: Final[tuple[Example, ...]] = (
     example(
@@ -33,6 +33,109 @@ ROWS: Final[tuple[Example, ...]] = (
         t="10:00",
         gives=("a",),
         column="tags",
+    ),
+    example(
+        "3.12 whole rows",
+        "a null in the newest row is null, whatever older rows say",
+        hourly,
+        [licence("s", "06:00", "a", "06:00"), licence("s", "07:00", None, "07:00")],
+        t="10:00",
+        gives=None,
+        column="grade",
+    ),
+    example(
+        "3.12 lag",
+        "a row valid an hour before t is not seen yet",
+        hourly,
+        [licence("s", "08:00", "a", "08:00"), licence("s", "09:00", "b", "09:00")],
+        t="10:00",
+        gives="a",
+        column="grade",
+    ),
+    example(
+        "3.12 lag",
+        "a microsecond later it is",
+        hourly,
+        [licence("s", "08:00", "a", "08:00"), licence("s", "09:00", "b", "09:00")],
+        t="10:00:00.000001",
+        gives="b",
+        column="grade",
+    ),
+    example(
+        "3.12 lag",
+        "a row that comes late is seen at once where it is valid from long ago",
+        hourly,
+        [licence("s", "07:00", "a", "07:00"), licence("s", "08:00", "b", "09:50")],
+        t="10:00",
+        gives="b",
+        column="grade",
+    ),
+    example(
+        "3.12 ttl",
+        "a row exactly 7 d old at t - 1 h counts",
+        hourly,
+        [licence("s", "2025-12-26 09:00", "a", "2025-12-26 09:00")],
+        t="10:00",
+        gives="a",
+        column="grade",
+    ),
+    example(
+        "3.12 ttl",
+        "an older one is null: the default of a fact",
+        hourly,
+        [licence("s", "2025-12-26 09:00", "a", "2025-12-26 09:00")],
+        t="10:00:00.000001",
+        gives=None,
+        column="grade",
+    ),
+    example(
+        "3.12 version",
+        "of two rows valid from one time the greater version stands, whichever comes later",
+        hourly,
+        [licence("s", "08:00", "b", "08:00", rev=2), licence("s", "08:00", "a", "08:30", rev=1)],
+        t="10:00",
+        gives="b",
+        column="grade",
+    ),
+    example(
+        "3.12 version",
+        "a later valid_from stands against any version",
+        hourly,
+        [licence("s", "08:00", "b", "08:00"), licence("s", "07:00", "a", "08:30", rev=9)],
+        t="10:00",
+        gives="b",
+        column="grade",
+    ),
+    example(
+        "3.12 delete",
+        "a row that deletes the entity makes its facts null from then on",
+        hourly,
+        [licence("s", "07:00", "a", "07:00"), licence("s", "08:00", None, "08:00", gone=True)],
+        t="10:00",
+        gives=None,
+        column="grade",
+    ),
+    example(
+        "3.12 delete",
+        "before that they stand",
+        hourly,
+        [licence("s", "07:00", "a", "07:00"), licence("s", "09:00", None, "09:00", gone=True)],
+        t="10:00",
+        gives="a",
+        column="grade",
+    ),
+    example(
+        "3.12 delete",
+        "and a later row brings the entity back",
+        hourly,
+        [
+            licence("s", "06:00", "a", "06:00"),
+            licence("s", "07:00", None, "07:00", gone=True),
+            licence("s", "08:00", "c", "08:00"),
+        ],
+        t="10:00",
+        gives="c",
+        column="grade",
     ),
     example(
         "3.13 enrichment",
