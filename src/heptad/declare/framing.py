@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from heptad.declare.expressions import Overrules
 from heptad.declare.labels import FollowedBy, Label, Outcome
 from heptad.declare.schema import Event, Field
 from heptad.declare.types import Kind, Role
@@ -36,7 +37,7 @@ class LogLoss:
 
 
 @dataclass(frozen=True)
-class Score:
+class Score(Overrules):
     """What items are ordered by: the predicted probability, times a column where one is given."""
 
     weight: Field | None = None

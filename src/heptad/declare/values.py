@@ -7,16 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 from heptad.declare.types import Kind
+from heptad.declare.vectors import packed
 from heptad.times import instant
 
 
-def coerce(kind: Kind, value: Any) -> Any:
-    """The value as int64, float, bool, text or list of texts; null for NaN; 0.0 for -0.0.
+def coerce(kind: Kind, value: Any, size: int = 0) -> Any:
+    """The value as int64, float, bool, text, list of texts or bytes of a vector; null for NaN; 0.0 for -0.0.
 
     Times may be ISO 8601 with a zone, or microseconds. Raises ValueError or DeclarationError where the value
     is of another kind.
     """
-    return _COERCE[kind](value)
+    return packed(value, size) if kind is Kind.VECTOR else _COERCE[kind](value)
 
 
 def _time_of(value: Any) -> int:

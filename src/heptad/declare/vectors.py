@@ -26,12 +26,16 @@ def packed(value: Any, size: int) -> bytes:
     if len(value) != size:
         raise ValueError(f"{len(value)} numbers")
     for place, number in enumerate(value):
-        if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or number != number:
             raise ValueError(f"{number!r} at place {place}")
+    form = f"<{size}f"
     try:
-        return struct.pack(f"<{size}f", *(number + 0.0 for number in value))
-    except OverflowError:
+        rounded = struct.unpack(form, struct.pack(form, *value))
+    except (OverflowError, struct.error):
         raise ValueError("a number beyond float32") from None
+    if not all(map(math.isfinite, rounded)):
+        raise ValueError("an infinite number")
+    return struct.pack(form, *(number + 0.0 for number in rounded))
 
 
 def unpacked(held: bytes) -> tuple[float, ...]:

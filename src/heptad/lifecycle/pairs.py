@@ -112,9 +112,10 @@ def features_of(
     rows[framing.user.name] = as_column(pairs.requests.user[pairs.request])
     rows[framing.item.name] = as_column(pairs.item)
     rows |= {f"score:{name}": as_column(values) for name, values in pairs.scores.items()}
-    plan = history.only(*model_columns(history))
+    names = model_columns(history)
     at = pairs.t if t is None else t
-    return training_set(plan, history.batches, rows, at, history.offsets_at(at))
+    found = training_set(history.only(*names), history.batches, rows, at, history.offsets_at(at))
+    return {name: found[name] for name in names}
 
 
 def model_columns(history: History) -> dict[str, str]:

@@ -16,7 +16,7 @@ from heptad.errors import DataError
 from heptad.models.base import Matrix
 from heptad.models.files import read_json, write_json
 
-Kind = Literal["number", "category", "list"]
+Kind = Literal["number", "category", "list", "vector"]
 Columns = Mapping[str, NDArray[Any] | Sequence[Any]]
 Value = str | int | float
 
@@ -32,6 +32,7 @@ class Encoder:
       for one that was not in the training rows, so a new category is treated as a missing one.
     * ``list``: one 0/1 column per word of the vocabulary; unknown words count for nothing and a missing
       list is all zeros.
+    * ``vector``: one column per place; NaN for a missing vector. Its vocabulary is its places.
 
     A vocabulary holds the most frequent values of the training rows, at most ``max_categories`` or
     ``max_words`` of them, most frequent first (ties by value).
@@ -67,6 +68,8 @@ class Encoder:
                 vocabularies[name] = _frequent(name, _plain(values), max_categories)
             elif kind == "list":
                 vocabularies[name] = _frequent(name, _words(values), max_words)
+            elif kind == "vector":
+                vocabularies[name] = list(range(np.asarray(values).shape[1]))
         return cls(dict(kinds), vocabularies, int(trained_through))
 
     def __post_init__(self) -> None:
@@ -82,7 +85,7 @@ class Encoder:
         names: list[str] = []
         for name, kind in self.kinds.items():
             words = self.vocabularies.get(name, [])
-            names += [f"{name}={word}" for word in words] if kind == "list" else [name]
+            names += [_NAMED[kind].format(name, word) for word in words] if kind in _WIDE else [name]
         return names
 
     @property
@@ -92,7 +95,7 @@ class Encoder:
         for name, kind in self.kinds.items():
             if kind == "category":
                 found.append(position)
-            position += len(self.vocabularies[name]) if kind == "list" else 1
+            position += len(self.vocabularies[name]) if kind in _WIDE else 1
         return tuple(found)
 
     def transform(self, columns: Columns) -> Matrix:
@@ -113,7 +116,7 @@ class Encoder:
                     "give every column one value per row",
                 )
             lookup = self._lookups.get(name, {})
-            width = len(lookup) if kind == "list" else 1
+            width = len(lookup) if kind in _WIDE else 1
             _WRITE[kind](name, values, lookup, matrix[:, position : position + width])
             position += width
         return matrix
@@ -160,10 +163,25 @@ def _write_list(name: str, values: Any, lookup: dict[Value, int], out: Matrix) -
     out[:] = table[which]
 
 
+def _write_vector(name: str, values: Any, lookup: dict[Value, int], out: Matrix) -> None:
+    found = np.asarray(values)
+    if found.shape != out.shape:
+        raise DataError(
+            f"vector column {name!r}", f"{out.shape[1]} numbers per row", f"shape {found.shape}",
+            "train again where the size has changed",
+        )  # fmt: skip
+    out[:] = found
+
+
+#: Kinds that take several columns of the matrix, and how those are called.
+_NAMED: Final[Mapping[str, str]] = {"list": "{}={}", "vector": "{}[{}]"}
+_WIDE: Final = frozenset(_NAMED)
+
 _WRITE: Final[Mapping[str, Callable[[str, Any, dict[Value, int], Matrix], None]]] = {
     "number": _write_number,
     "category": _write_category,
     "list": _write_list,
+    "vector": _write_vector,
 }
 
 

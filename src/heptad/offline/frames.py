@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def to_arrow(columns: Mapping[str, NDArray[Any]]) -> pa.Table:
-    """Numbers as float64, ids and texts as int64 or string, lists as lists; NaN and None are null.
+    """Numbers as float64, ids and texts as int64 or string, lists as lists, vectors as fixed-size lists.
+
+    NaN and None are null.
 
     Raises DataError where the ids of one column are integers and texts: Arrow has no such type.
     """
@@ -24,6 +27,10 @@ def to_arrow(columns: Mapping[str, NDArray[Any]]) -> pa.Table:
 
 
 def _array(name: str, values: NDArray[Any]) -> Any:
+    if values.ndim == 2:
+        null = np.isnan(values[:, 0])
+        flat = pa.array(np.ascontiguousarray(values).reshape(-1))
+        return pa.FixedSizeListArray.from_arrays(flat, values.shape[1], mask=pa.array(null))
     if values.dtype != object:
         return pa.array(values, from_pandas=True)
     rows = [list(value) if isinstance(value, tuple) else value for value in values.tolist()]

@@ -18,14 +18,14 @@ from heptad.plan.batch import Column
 
 _EDGE: Final = 2**62
 
-Coded = Kind.ID, Kind.TEXT, Kind.TEXTS
+Coded = Kind.ID, Kind.TEXT, Kind.TEXTS, Kind.VECTOR
 
 
 class Dictionary(Protocol):
     """Gives values codes and codes their values, for as long as the states that hold them live."""
 
     def codes(self, values: Sequence[Any]) -> list[int]:
-        """The code of each value (text, int or tuple of texts), new ones where needed: 0, 1, 2, ..."""
+        """The code of each value (text, int, tuple of texts or bytes of a vector), new ones where needed: 0, 1, 2, ..."""
         ...
 
     def values(self, codes: Sequence[int]) -> list[Any]: ...

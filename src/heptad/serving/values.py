@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from heptad.declare.types import Kind
+from heptad.declare.vectors import packed
 from heptad.errors import DataError, DeclarationError
 from heptad.plan.batch import Column, column_of
 from heptad.plan.nodes import FieldPlan
@@ -26,10 +27,12 @@ _TYPES: Final[Mapping[Kind, Any]] = {
 _INT64: Final = 2**63
 
 
-def checked(thing: str, value: object, kind: Kind) -> Any:
+def checked(thing: str, value: object, kind: Kind, size: int = 0) -> Any:
     """The value as a column of this kind holds it (null stays null). Raises DataError."""
     if value is None:
         return None
+    if kind is Kind.VECTOR:
+        return _vector(thing, value, size)
     try:
         found = msgspec.convert(value, _TYPES[kind])
         if kind is Kind.TIME:
@@ -43,6 +46,13 @@ def checked(thing: str, value: object, kind: Kind) -> Any:
             else "send the column's own type"
         )  # fmt: skip
         raise DataError(thing, f"a value of kind {kind}", repr(value)[:80], fix) from error
+
+
+def _vector(thing: str, value: object, size: int) -> bytes:
+    try:
+        return packed(value, size)
+    except ValueError as error:
+        raise DataError(thing, f"a list of {size} numbers", error, "send the vector whole") from error
 
 
 def repeated(value: Any, kind: Kind, n: int) -> Column:
@@ -79,7 +89,10 @@ def context_of(
             f"context.{missing[0]}", "a value, since features are counted by it", "nothing",
             f"send context={{{missing[0]!r}: ...}}",
         )  # fmt: skip
-    return {name: checked(f"context.{name}", value, fields[name].kind) for name, value in given.items()}
+    return {
+        name: checked(f"context.{name}", value, fields[name].kind, fields[name].size)
+        for name, value in given.items()
+    }
 
 
 def entity_columns(
@@ -97,11 +110,11 @@ def entity_columns(
                 name, f"one of {', '.join(fields)}", "an unknown column",
                 "name columns of the request's event, and at",
             )  # fmt: skip
-        kind = fields[name].kind
-        if isinstance(value, list) and _depth(value) == (2 if kind is Kind.TEXTS else 1):
-            lists[name] = [checked(name, one, kind) for one in value]
+        kind, size = fields[name].kind, fields[name].size
+        if isinstance(value, list) and _depth(value) == (2 if kind in (Kind.TEXTS, Kind.VECTOR) else 1):
+            lists[name] = [checked(name, one, kind, size) for one in value]
         else:
-            single[name] = checked(name, value, kind)
+            single[name] = checked(name, value, kind, size)
     lengths = {len(values) for values in lists.values()} or {1}
     if len(lengths) > 1 or max(lengths) > limit:
         raise DataError(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 from typing import Final, NamedTuple
 
+from heptad.declare.data import Data
 from heptad.declare.expressions import (
     Expression,
     clip,
     coalesce,
+    col,
     contains,
     cosine,
     cross,
@@ -21,6 +24,11 @@ from heptad.declare.expressions import (
     sqrt,
     where,
 )
+from heptad.declare.features import hour
+from heptad.declare.labels import Label
+from heptad.plan.compile import compile_features
+from heptad.plan.expressions import HOLDS
+from heptad.plan.nodes import Plan
 
 NUMBERS: Final = (0.0, -0.0, 1, 2, -1, 0.5, -3.25, 1e300, 1e-320, 90, 1000)
 TEXTS: Final = ("x", "", "a×b", "a\\", "web")
@@ -94,3 +102,22 @@ def tree(leaves: Leaves, random: Random, depth: int = 3) -> Expression:
 
 def _constant(value: float) -> Expression:
     return Expression("constant", (), value)
+
+
+def with_expressions(data: Data, label: Label, random: Random, most: int = 3) -> Data:
+    """The declaration with up to ``most`` expressions over its columns, and over each other."""
+    contextual = dict(data.contextual)
+    for place in range(random.randint(0, most)):
+        known = replace(data, contextual=contextual)
+        contextual[f"e{place}"] = tree(leaves_of(compile_features(known, label)), random)
+    return replace(data, contextual=contextual)
+
+
+def leaves_of(plan: Plan) -> Leaves:
+    """The columns of a plan and of its requests, by what they hold."""
+    columns = [(col(c.name), c.holds, c.kind) for c in plan.columns]
+    names = {c.name for c in plan.columns}
+    columns += [(col(f.name), HOLDS.get(f.kind, "number"), f.kind) for f in plan.request if f.name not in names]
+    found = {what: [c for c, holds, _ in columns if holds == what] for what in ("number", "category", "vector")}
+    lists = [(c, 1.0 if kind.numeric else "x") for c, holds, kind in columns if holds == "list"]
+    return Leaves([hour().expression(), *found["number"]], found["category"], lists, found["vector"])
