@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
-from heptad.algebra.spec import Params
-from heptad.algebra.window import Window
-from heptad.declare.types import Kind
-from heptad.offline.engines.local import LocalEngine
+from heptad.offline.facts import facts
 from heptad.offline.sources import with_ties
-from heptad.plan.assemble import Finalized, GroupRead
-from heptad.plan.batch import Batch, Column, column_of
-from heptad.plan.coding import Dictionary, LocalDictionary, decoded
-from heptad.plan.nodes import FieldPlan, GroupPlan, LookupPlan, Plan, RingPlan, SlotPlan, WindowColumn
-
-_ONCE = Params()
+from heptad.plan.batch import Batch, Column
+from heptad.plan.nodes import FieldPlan, LookupPlan, Plan
 
 
 def enrich(plan: Plan, batches: Mapping[str, Batch]) -> dict[str, Batch]:
