@@ -13,9 +13,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from heptad.declare.types import Kind
+from heptad.declare.vectors import WIDTH
 from heptad.errors import DataError, DeclarationError
 from heptad.plan.batch import Column
 from heptad.plan.nodes import FieldPlan
+from heptad.plan.vectors import bytes_of
 from heptad.times import instant
 
 _EXACT = 2.0**53
@@ -54,7 +56,10 @@ def convert(values: Any, field: FieldPlan, thing: str, reading: Reading) -> Colu
         values = pa.nulls(len(values), _BLANK[field.kind])
     if reading.text_numbers and field.kind in _PARSED and _is_text(values.type):
         values = _parsed(values, field.kind, thing)
-    column = _CONVERT[field.kind](values, thing, reading)
+    if field.kind is Kind.VECTOR:
+        column = _vectors(values, thing, reading, field.size)
+    else:
+        column = _CONVERT[field.kind](values, thing, reading)
     if not field.optional and field.kind is not Kind.FLOAT:
         _refuse(~column.valid, values, thing, f"a value of kind {field.kind}", "fill it, or drop these rows")
     return column
@@ -62,7 +67,7 @@ def convert(values: Any, field: FieldPlan, thing: str, reading: Reading) -> Colu
 
 def absent(field: FieldPlan, n: int) -> Column:
     """A column of n nulls."""
-    if field.kind in (Kind.ID, Kind.TEXT, Kind.TEXTS):
+    if field.kind in (Kind.ID, Kind.TEXT, Kind.TEXTS, Kind.VECTOR):
         return Column(np.full(n, None, object), np.zeros(n, np.bool_))
     return Column(np.zeros(n, np.float64 if field.kind is Kind.FLOAT else np.int64), np.zeros(n, np.bool_))
 
@@ -184,6 +189,42 @@ def _lists(values: Any, thing: str, reading: Reading) -> Column:
     return Column(np.fromiter(rows, object, len(rows)), _valid(values))
 
 
+def _vectors(values: Any, thing: str, reading: Reading, size: int) -> Column:
+    """Lists of ``size`` numbers, or texts of them as a CSV file has; rounded to float32."""
+    expected = f"a list of {size} numbers"
+    if _is_text(values.type):
+        try:
+            values = pc.split_pattern(values, reading.separator).cast(pa.list_(pa.float64()))
+        except pa.ArrowInvalid as error:
+            raise DataError(
+                thing, f"{expected} between {reading.separator!r}", error, "mend the file"
+            ) from error
+    kind, valid = values.type, _valid(values)
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):  # as a batch holds them
+        short = np.fromiter(
+            (v is not None and len(v) != WIDTH * size for v in values.to_pylist()), np.bool_, len(values)
+        )
+        _refuse(short, values, thing, expected, "embed all rows by one model")
+        return Column(np.fromiter(values.to_pylist(), object, len(values)), valid)
+    lists = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    number = lists and (pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type))
+    if not number:
+        _wrong(values, thing, "lists of numbers", f"convert the column to lists of {size} floats")
+    lengths = _filled(pc.list_value_length(values), size)
+    _refuse(valid & (lengths != size), values, thing, expected, "embed all rows by one model")
+    flat = pc.list_flatten(values.filter(pa.array(valid))).cast(pa.float32(), safe=False)
+    held = np.zeros((len(values), size), np.float32)
+    held[valid] = _filled(flat, float("nan")).reshape(-1, size)
+    _refuse(
+        ~np.isfinite(held).all(axis=1),
+        values,
+        thing,
+        f"{expected}, none null, NaN or infinite",
+        "mend the row",
+    )
+    return Column(bytes_of(held, valid), valid)
+
+
 def _times(values: Any, thing: str, reading: Reading) -> Column:
     """Instants: timestamps or ISO 8601 texts with a zone, or integers in ``reading.unit`` since 1970."""
     kind = values.type
@@ -268,4 +309,5 @@ _PARSED: dict[Kind, tuple[str, Any, str]] = {
 _BLANK: dict[Kind, Any] = {
     Kind.ID: pa.large_string(), Kind.TEXT: pa.large_string(), Kind.FLOAT: pa.float64(), Kind.INT: pa.int64(),
     Kind.BOOL: pa.bool_(), Kind.TEXTS: pa.list_(pa.string()), Kind.TIME: pa.int64(),
+    Kind.VECTOR: pa.list_(pa.float32()),
 }  # fmt: skip

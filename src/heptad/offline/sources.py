@@ -21,6 +21,7 @@ from heptad.plan.nodes import StreamPlan
 _CSV_TYPES: dict[Kind, Any] = {
     Kind.FLOAT: pa.float64(), Kind.INT: pa.int64(), Kind.BOOL: pa.bool_(),
     Kind.ID: pa.string(), Kind.TEXT: pa.string(), Kind.TEXTS: pa.string(), Kind.TIME: pa.string(),
+    Kind.VECTOR: pa.string(),
 }  # fmt: skip
 _WHOLE = r"^(0|-?[1-9][0-9]{0,17})$"
 
