@@ -17,7 +17,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heptad.algebra import catalogue
 from heptad.offline.training_set import training_set
 from heptad.oracle.oracle import Oracle, enrich
 from heptad.plan.batch import Batch, Logged, batch_of, column_of
@@ -26,6 +25,7 @@ from heptad.plan.nodes import Plan
 from heptad.state.store import Store
 from heptad.state.stores.embedded import EmbeddedStore
 from heptad.state.stores.memory import MemoryStore
+from heptad.testing import drawing
 from heptad.testing.compare import differences
 from heptad.testing.deployment import Deployment, Seen
 from heptad.testing.interleavings import Interleaving, interleavings, smallest
@@ -96,7 +96,7 @@ def hold(drawn: Interleaving, store: str) -> None:
 
 
 @pytest.mark.parametrize("store", STORES)
-@pytest.mark.parametrize("name", catalogue.names())
+@pytest.mark.parametrize("name", drawing.names())
 @given(data=st.data())
 @settings(max_examples=25)
 def test_a_few_interleavings(name: str, store: str, data: st.DataObject) -> None:
@@ -105,7 +105,7 @@ def test_a_few_interleavings(name: str, store: str, data: st.DataObject) -> None
 
 @pytest.mark.slow
 @pytest.mark.parametrize("store", STORES)
-@pytest.mark.parametrize("name", catalogue.names())
+@pytest.mark.parametrize("name", drawing.names())
 @given(data=st.data())
 @settings(max_examples=2_000 if os.environ.get("HEPTAD_LONG") else 250)
 def test_many_interleavings(name: str, store: str, data: st.DataObject) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from heptad.declare.features import Calendar, Derived, Feature, Per, Rate, Windowed, columns_of
+from heptad.declare.expressions import Expressible
+from heptad.declare.features import Calendar, Decay, Derived, Feature, Per, Rate, Windowed, columns_of
 from heptad.declare.schema import Field, Table
 from heptad.declare.wording import shown
 from heptad.errors import DeclarationError
@@ -33,19 +34,19 @@ class Data:
     """
 
     static: Mapping[str, Any] = field(default_factory=dict)
-    dynamic: Mapping[str, Windowed | Rate] = field(default_factory=dict)
+    dynamic: Mapping[str, Windowed | Rate | Decay] = field(default_factory=dict)
     contextual: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         allowed = {
             "static": (Field,),
-            "dynamic": (Windowed, Rate),
-            "contextual": (Calendar, Derived, Field, SourceScore),
+            "dynamic": (Windowed, Rate, Decay),
+            "contextual": (Calendar, Derived, Field, SourceScore, Expressible),
         }
         hints = {
             "static": "a column of a table or event, such as Film.year",
             "dynamic": "an aggregate, such as Click.per('user').count('1h')",
-            "contextual": "hp.hour(), an event's column, a source score or an @hp.feature",
+            "contextual": "hp.hour(), an event's column, an expression, a source score or an @hp.feature",
         }
         for group, types in allowed.items():
             if not isinstance(getattr(self, group), Mapping):
@@ -76,7 +77,7 @@ class Data:
         """(group, column) of every output column, in declared order."""
         for group in ("static", "dynamic", "contextual"):
             for name, feature in getattr(self, group).items():
-                if isinstance(feature, (Windowed, Rate)):
+                if isinstance(feature, (Windowed, Rate, Decay)):
                     for column in columns_of(name, feature):
                         yield group, column
                 else:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 
 from heptad.declare.data import Data, SourceScore
 from heptad.declare.evaluation import AtLoad, Evaluation
-from heptad.declare.features import Derived, Rate, Windowed, columns_of
+from heptad.declare.expressions import Expressible
+from heptad.declare.features import Calendar, Derived, Windowed, columns_of
 from heptad.declare.framing import Classification, Framing, Ranking
 from heptad.declare.labels import Label, Outcome
 from heptad.declare.model import GBDT, AnyModel, Logistic, Model
 from heptad.declare.monitoring import Monitoring, OnDrift
 from heptad.declare.requirements import Requirements
 from heptad.declare.review import Review
-from heptad.declare.schema import Field, Table
+from heptad.declare.schema import Event, Field, Table
 from heptad.declare.serving import Cap, Serving
 from heptad.declare.types import Kind, Role
 from heptad.declare.wording import shown
@@ -126,15 +127,13 @@ class Declaration:
                     self._check_column(f"Data.{group}[{name!r}]", feature, unknown)
         columns = {column for _, column in self.data.columns()}
         for name, feature in self.data.contextual.items():
-            used = feature.inputs if isinstance(feature, Derived) else ()
-            for leak in (column for column in used if column in unknown and column not in columns):
+            for leak in (column for column in _reads(feature, columns, request) if column in unknown):
                 raise DeclarationError(
                     f"Data.contextual[{name!r}]", "arguments known when a request comes",
                     f"{request.__name__}.{leak}, {unknown[leak]}", "take it out, or use an aggregate of earlier events",
                 )  # fmt: skip
         for name, feature in self.data.dynamic.items():
-            sides = (feature.numerator, feature.denominator) if isinstance(feature, Rate) else (feature,)
-            for key in (key for side in sides for key in side.keys):
+            for key in (key for side in feature.sides for key in side.keys):
                 if key in unknown and key not in self.data.static:
                     raise DeclarationError(
                         f"Data.dynamic[{name!r}]", "keys known when a request comes",
@@ -303,3 +302,19 @@ def _unfit(framing: str, serving: str, got: object) -> DeclarationError:
         shown(got),
         f"write serving=hp.{serving}(...)",
     )
+
+
+def _reads(feature: object, columns: Collection[str], request: type[Event]) -> tuple[str, ...]:
+    """The columns of the request that a derived feature reads: what it names and Data does not declare."""
+    match feature:
+        case Derived(inputs=inputs):
+            return tuple(name for name in inputs if name not in columns)
+        case Field() | Calendar():
+            return ()
+        case Expressible():
+            leaves = list(feature.expression().leaves())
+            named = [leaf.value for leaf in leaves if leaf.op == "col" and leaf.value not in columns]
+            brought = [leaf.value for leaf in leaves if leaf.op == "field"]
+            return (*named, *(field.name for field in brought if field.owner is request))
+        case _:
+            return ()

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heptad.algebra import catalogue
-from heptad.algebra.kernels.base import Events, kernel
-from heptad.algebra.kernels.merge import identity
+from heptad.algebra.kernels.base import Events, Touched, kernel, sparse_kernel
+from heptad.algebra.kernels.hashing import hashed
+from heptad.algebra.kernels.merge import identity, layout, merge_rows, merge_touched
+from heptad.declare.types import Kind
 from heptad.plan.batch import Batch, Column
 from heptad.plan.coding import Dictionary, coded
 from heptad.plan.nodes import ConditionPlan, GroupPlan, SlotPlan
@@ -74,22 +76,95 @@ def _compared(values: NDArray[Any], where: ConditionPlan) -> NDArray[np.bool_] |
     return cast("NDArray[np.bool_]", _OPS[op](values, whole))
 
 
+class _Counted(NamedTuple):
+    """What counts for a slot, m events or elements of events' lists: their rows in the batch, ascending, and values."""
+
+    row: NDArray[np.int64]
+    values: NDArray[Any]
+    lists: bool = False
+
+
 def lift_slot(batch: Batch, slot: SlotPlan, dictionary: Dictionary) -> NDArray[np.int64]:
     """The state of every event alone, int64 (n, words); the identity where the event does not count."""
+    spec = catalogue.get(slot.aggregation)
+    if spec.sparse:
+        row, place, word = touch_slot(batch, slot, dictionary)
+        words = _nothing(slot, len(batch))
+        merge_touched(words, row, place, word, layout(slot.segments))
+        return words
+    counted = _counted(batch, slot, dictionary)
+    lifted = kernel(slot.aggregation).lift(_events(batch, counted), slot.params)
+    if len(counted.row) == len(batch) and not counted.lists:
+        return lifted
+    words = _nothing(slot, len(batch))
+    if counted.lists:
+        merge_rows(np.ascontiguousarray(lifted), counted.row, words, layout(slot.segments))
+    else:
+        words[counted.row] = lifted
+    return words
+
+
+def touch_slot(batch: Batch, slot: SlotPlan, dictionary: Dictionary) -> Touched:
+    """For a sparse aggregation, what `lift_slot` gives in few words: those of each event that are not the identity.
+
+    ``row`` is the event's place in the batch; a list may touch one place twice, and then both words are merged.
+    """
+    counted = _counted(batch, slot, dictionary)
+    found = sparse_kernel(slot.aggregation).touch(_events(batch, counted), slot.params)
+    return Touched(counted.row[found.row], found.place, found.word)
+
+
+def _events(batch: Batch, counted: _Counted) -> Events:
+    if len(counted.row) == len(batch) and not counted.lists:
+        return Events(batch.time, batch.tie, counted.values)
+    return Events(batch.time[counted.row], batch.tie[counted.row], counted.values)
+
+
+def _nothing(slot: SlotPlan, n: int) -> NDArray[np.int64]:
+    """n states of no events."""
+    return np.tile(identity(slot.segments), (n, 1))
+
+
+def _counted(batch: Batch, slot: SlotPlan, dictionary: Dictionary) -> _Counted:
     counts = passes(batch, slot.where)
     if slot.column is None:
-        values: NDArray[Any] = np.zeros(len(batch), np.int64)
-    else:
-        column = batch.columns[slot.column]
-        counts &= column.valid
-        values = coded(column, batch.stream.by_name[slot.column].kind, dictionary)
-    if counts.all():
-        return kernel(slot.aggregation).lift(Events(batch.time, batch.tie, values), slot.params)
-    spec = catalogue.get(slot.aggregation)
-    words = np.tile(identity(spec.segments(slot.params)), (len(batch), 1))
-    events = Events(batch.time[counts], batch.tie[counts], values[counts])
-    words[counts] = kernel(slot.aggregation).lift(events, slot.params)
-    return words
+        row = np.flatnonzero(counts)
+        return _Counted(row, np.zeros(len(row), np.int64))
+    column = batch.columns[slot.column]
+    row = np.flatnonzero(counts & column.valid)
+    kind = batch.stream.by_name[slot.column].kind
+    values = column.values if len(row) == len(batch) else column.values[row]
+    if kind is Kind.TEXTS:
+        row, values = _elements(row, values)
+    seen = _SEES[catalogue.get(slot.aggregation).sees](values, kind, slot, dictionary)
+    return _Counted(row, seen, kind is Kind.TEXTS)
+
+
+def _as_hashes(values: NDArray[Any], kind: Kind, slot: SlotPlan, dictionary: Dictionary) -> NDArray[Any]:
+    return hashed(values)
+
+
+def _as_values(values: NDArray[Any], kind: Kind, slot: SlotPlan, dictionary: Dictionary) -> NDArray[Any]:
+    return coded(Column(values, np.ones(len(values), np.bool_)), kind, dictionary)
+
+
+def _as_places(values: NDArray[Any], kind: Kind, slot: SlotPlan, dictionary: Dictionary) -> NDArray[Any]:
+    """Places in the vocabulary; its length for a value that is not in it."""
+    places = {value: place for place, value in enumerate(slot.params.vocabulary)}
+    rows = values.tolist()
+    return np.fromiter((places.get(value, len(places)) for value in rows), np.int64, len(rows))
+
+
+_SEES: dict[str, Callable[[NDArray[Any], Kind, SlotPlan, Dictionary], NDArray[Any]]] = {
+    "values": _as_values, "hashes": _as_hashes, "places": _as_places,
+}  # fmt: skip
+
+
+def key_columns(group: GroupPlan, columns: Mapping[str, Column], n: int) -> tuple[Column, ...]:
+    """The key columns of n rows; of a group without keys one column that is 0 everywhere, so it has one record."""
+    if not group.keys:
+        return (Column(np.zeros(n, np.int64), np.ones(n, np.bool_)),)
+    return tuple(columns[key] for key in group.keys)
 
 
 def memberships(
@@ -124,6 +199,6 @@ def _elements(rows: NDArray[np.int64], lists: NDArray[Any]) -> tuple[NDArray[np.
 
 def lift(batch: Batch, group: GroupPlan, dictionary: Dictionary) -> Lifted:
     """The memberships of a batch's events in the group's records, with the words of all its slots."""
-    row, keys = memberships(group, tuple(batch.columns[key] for key in group.keys))
+    row, keys = memberships(group, key_columns(group, batch.columns, len(batch)))
     words = np.concatenate([lift_slot(batch, slot, dictionary) for slot in group.slots], axis=1)
     return Lifted(row, keys, words[row])

@@ -7,7 +7,9 @@ from dataclasses import fields
 from typing import Any
 
 from heptad.declare.data import SourceScore
+from heptad.declare.expressions import Expression
 from heptad.declare.features import Calendar, Derived
+from heptad.declare.field import Condition
 from heptad.declare.framing import Classification, Framing, Ranking, Score
 from heptad.declare.labels import FollowedBy, Label
 from heptad.declare.model import Model
@@ -16,7 +18,7 @@ from heptad.declare.review import Review
 from heptad.declare.serving import Serving
 from heptad.declare.system import Declaration
 from heptad.plan.explain import key_bytes, most_tiles, tile_bytes
-from heptad.plan.nodes import ColumnPlan, Plan, RateColumn, WindowColumn
+from heptad.plan.nodes import ColumnPlan, DecayColumn, Plan, RateColumn, WindowColumn
 from heptad.run.target import Target
 from heptad.times import format_duration
 
@@ -154,6 +156,8 @@ def _contextual(name: str, feature: Any) -> dict[str, str]:
             said = f"{part} of the request, UTC"
         case Derived():
             said = f"{feature.name}({', '.join(feature.inputs)})"
+        case Expression() | Condition():
+            said = str(feature.expression())
         case SourceScore(source):
             said = f"score of the candidate source {source}"
         case _:
@@ -171,6 +175,9 @@ def _dynamic(plan: Plan, column: ColumnPlan) -> Iterator[dict[str, Any]]:
         case WindowColumn():
             sides = (column.source,)
             aggregation = str(plan.slot_of(column.source))
+        case DecayColumn(parts, half_life):
+            sides = parts[-1:]  # all of them are tiles of one slot
+            aggregation = f"{plan.slot_of(parts[-1])}, halved every {format_duration(half_life)}"
         case _:
             return
     first = sides[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from heptad.declare.features import Rate, Windowed
 from heptad.declare.labels import FollowedBy
 from heptad.declare.schema import Field, Schema
 from heptad.declare.system import Declaration
@@ -17,8 +16,7 @@ def schemas(declaration: Declaration) -> dict[str, type[Schema]]:
     for fact in declaration.data.static.values():
         found.append(fact.owner)
     for feature in declaration.data.dynamic.values():
-        sides = (feature.numerator, feature.denominator) if isinstance(feature, Rate) else (feature,)
-        found += [side.event for side in sides if isinstance(side, Windowed)]
+        found += [side.event for side in feature.sides]
     columns: list[Field] = [column for cls in found for column in cls.fields.values()]
     found += [column.lookup.field.owner for column in columns if column.lookup is not None]
     return {cls.__name__: cls for cls in found}

@@ -9,13 +9,14 @@ from functools import cached_property
 import numba
 import numpy as np
 
-from heptad.algebra.kernels.merge import merge
+from heptad.algebra.kernels.merge import max_bytes, merge
 from heptad.algebra.spec import ABSENT, ENTRY, Merge
 from heptad.plan.nodes import WindowColumn
 from heptad.state.layout import GroupLayout, Ints
 from heptad.state.record import damaged, locate, packed
 
-_ADD, _MIN, _LATEST, _ENTRY, _ABSENT = int(Merge.ADD), int(Merge.MIN), int(Merge.LATEST), ENTRY, ABSENT
+_ADD, _MIN, _MAX, _ENTRY, _ABSENT = int(Merge.ADD), int(Merge.MIN), int(Merge.MAX), ENTRY, ABSENT
+_LATEST, _EARLIEST = int(Merge.LATEST), int(Merge.EARLIEST)
 
 
 @dataclass(frozen=True)
@@ -127,8 +128,8 @@ def _read_records(buffer, bounds, t, queries, tile_words, segments, blank):  # t
             for s in range(queries[q, 5], queries[q, 6]):
                 op, first, count = segments[s, 0], segments[s, 1], segments[s, 2]
                 source, into = firsts[ring] + place + first, queries[q, 7] + first
-                if op == _LATEST:
-                    _newest(buffer, source, size, start, stop, count, out[i], into)
+                if op in (_LATEST, _EARLIEST):
+                    _entries(buffer, source, size, start, stop, count, op == _LATEST, out[i], into)
                     continue
                 for w in range(count):
                     word = out[i, into + w]
@@ -138,17 +139,23 @@ def _read_records(buffer, bounds, t, queries, tile_words, segments, blank):  # t
                             word += other
                         elif op == _MIN:
                             word = min(word, other)
-                        else:
+                        elif op == _MAX:
                             word = max(word, other)
+                        else:
+                            word = max_bytes(word, other)
                     out[i, into + w] = word
     return out, -1
 
 
 @numba.njit(cache=True, nogil=True)
-def _newest(words, source, size, start, stop, count, out, into):  # type: ignore[no-untyped-def]
-    """The ``count`` newest entries of tiles: every entry of a later tile is newer, so no merge is needed."""
+def _entries(words, source, size, start, stop, count, latest, out, into):  # type: ignore[no-untyped-def]
+    """The ``count`` newest (or oldest) entries of tiles, in order.
+
+    Every entry of a later tile is newer, so tiles one after the other need no merge.
+    """
     filled = 0
-    for tile in range(stop - 1, start - 1, -1):
+    for step in range(stop - start):
+        tile = stop - 1 - step if latest else start + step
         for entry in range(count):
             at = source + tile * size + entry * _ENTRY
             if words[at] == _ABSENT:

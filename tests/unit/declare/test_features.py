@@ -47,8 +47,10 @@ def test_a_method_is_an_aggregation(feature, aggregation, column, params):
 
 def test_every_aggregation_of_the_table_can_be_asked_for():
     for name in catalogue.names():
-        column = () if catalogue.get(name).takes == "nothing" else ("amount",)
-        assert getattr(per, name)(*column, "1d").windows[0].width == DAY
+        spec = catalogue.get(name)
+        column = () if spec.takes == "nothing" else ("item",) if spec.takes == "discrete" else ("amount",)
+        options = {"vocabulary": ("a", 1)} if "vocabulary" in spec.options else {}
+        assert getattr(per, name)(*column, "1d", **options).windows[0].width == DAY
 
 
 def test_without_a_window_it_is_all_time():

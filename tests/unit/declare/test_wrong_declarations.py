@@ -255,7 +255,7 @@ def an_equals_sign_for_a_colon():
 
 @wrong(
     "View.device",
-    "no default, or hp.lookup(Table.column)",
+    "no default, hp.lookup(Table.column) or hp.expect(...)",
     "'web'",
     "leave the default out; mark a column that may be missing with '| None'",
 )
@@ -595,7 +595,7 @@ def a_label_of_two_kinds():
     "Rating.per()",
     "at least one column",
     "none",
-    "name one: .per('user')",
+    "name one: .per('user'); or write Rating.all() for all events together",
 )
 def a_group_by_nothing():
     return Rating.per()
@@ -653,7 +653,8 @@ def a_group_by_one_column_twice():
 
 @wrong(
     "aggregation 'median'",
-    "one of count, last, last_n, max, mean, min, since_last, sum",
+    "one of count, distinct, first, first_n, histogram, last, last_n, max, mean, min, quantile, since_last, std, sum, "
+    "top_k, variance",
     "'median'",
     "use one of these, or add your own: CONTRIBUTING.md, 'Add an aggregation'",
 )
@@ -813,7 +814,7 @@ def the_last_two_and_a_half():
 
 @wrong(
     "Rating.per('user').min",
-    "n=, decimals=, delay= or hop=",
+    "delay= or hop=",
     "places=",
     "remove places=",
 )
@@ -916,7 +917,7 @@ def an_aggregation_left_out():
 
 @wrong(
     "Data.contextual['gap']",
-    "hp.hour(), an event's column, a source score or an @hp.feature",
+    "hp.hour(), an event's column, an expression, a source score or an @hp.feature",
     "the function gap",
     "write @hp.feature above def gap",
 )
@@ -1519,10 +1520,10 @@ def a_feature_of_itself():
 
 
 @wrong(
-    "features one, two",
-    "no cycle",
-    "each needs another of them",
-    "break the cycle",
+    "Data.contextual['one']",
+    "features that do not need each other",
+    "one -> two -> one",
+    "compute one of them from other columns",
     error=PlanError,
 )
 def features_in_a_circle():

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heptad.algebra import catalogue
 from heptad.offline.training_set import training_set
 from heptad.oracle.oracle import Oracle
 from heptad.plan.batch import batch_of, column_of
+from heptad.testing import drawing
 from heptad.testing.compare import differences
 from heptad.testing.strategies import World, worlds
 
@@ -45,7 +45,7 @@ def got(world: World, o, mode="as_known"):
     return {name: values.tolist() for name, values in columns.items()}
 
 
-@pytest.mark.parametrize("name", catalogue.names())
+@pytest.mark.parametrize("name", drawing.names())
 @given(data=st.data())
 @settings(max_examples=40)
 def test_every_aggregation_as_known(name, data):

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heptad.algebra import catalogue
 from heptad.errors import ReadError
 from heptad.online.reader import Reader
 from heptad.oracle.oracle import Oracle
 from heptad.state.stores.memory import MemoryStore
+from heptad.testing import drawing
 from heptad.testing.compare import differences
 from heptad.testing.strategies import AGES, World, worlds
 from heptad.testing.tiny_applier import StandingClock, TinyApplier, columns_of
@@ -59,7 +59,7 @@ def test_a_read_is_what_the_oracle_says(data, world):
     check_reads(data, world)
 
 
-@pytest.mark.parametrize("name", catalogue.names())
+@pytest.mark.parametrize("name", drawing.names())
 @given(data=st.data())
 @settings(max_examples=20)
 def test_a_read_of_each_aggregation_is_what_the_oracle_says(name, data):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heptad.algebra import catalogue
-from heptad.algebra.spec import ABSENT, ENTRY, IDENTITY, Merge, Params
+from heptad.algebra.spec import ABSENT, ENTRIES, ENTRY, IDENTITY, Merge, Params
 from heptad.algebra.window import Window
 from heptad.errors import StateError
 from heptad.plan.nodes import GroupPlan, RingPlan, SlotPlan, WindowColumn
@@ -20,6 +20,9 @@ from heptad.state.record import HEADER, tiles_of
 from heptad.state.update import update
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
+REGISTERS = st.lists(st.integers(0, 127), min_size=8, max_size=8).map(
+    lambda eight: int.from_bytes(bytes(eight), "little")
+)
 
 
 class Lifted(NamedTuple):
@@ -36,7 +39,7 @@ def merged(segments, states):
     for segment in segments:
         parts = [state[at : at + segment.words] for state in states]
         at += segment.words
-        if segment.merge is Merge.LATEST:
+        if segment.merge in ENTRIES:
             entries = sorted(
                 (
                     tuple(part[i : i + ENTRY])
@@ -44,7 +47,7 @@ def merged(segments, states):
                     for i in range(0, len(part), ENTRY)
                     if part[i] != ABSENT
                 ),
-                reverse=True,
+                reverse=segment.merge is Merge.LATEST,
             )[: segment.size]
             out += [word for entry in entries for word in entry]
             out += [ABSENT] * (segment.words - len(entries) * ENTRY)
@@ -57,6 +60,9 @@ def merged(segments, states):
                     out.append(min(words, default=IDENTITY[Merge.MIN]))
                 case Merge.MAX:
                     out.append(max(words, default=IDENTITY[Merge.MAX]))
+                case Merge.MAX_BYTES:
+                    each = zip(*(word.to_bytes(8, "little") for word in words), strict=True)
+                    out.append(int.from_bytes(bytes(map(max, each)), "little"))
     return out
 
 
@@ -90,11 +96,17 @@ def updated(group, records, events, frontier):
     )
 
 
+def params(n):
+    """The parameters of any aggregation, none of them with a large state."""
+    few = dict(precision=4, vocabulary=("a", "b"), low=0.0, high=4.0, unit=1.0, bits=2)
+    return Params(n=n, **few)
+
+
 @st.composite
 def groups(draw):
     names = st.sampled_from(catalogue.names())
     slots = [
-        SlotPlan(draw(names), None, Params(n=draw(st.integers(1, 3))), None)
+        SlotPlan(draw(names), None, params(draw(st.integers(1, 3))), None)
         for _ in range(draw(st.integers(1, 4)))
     ]
     hops = draw(st.lists(st.sampled_from([None, 1, 2, 5, 7]), min_size=1, max_size=3, unique=True))
@@ -112,8 +124,9 @@ def lifted(draw, group, key, times=st.integers(-40, 40)):
     for slot in group.slots:
         words = []
         for segment in slot.segments:
-            if segment.merge is not Merge.LATEST:
-                words += draw(st.lists(INT64, min_size=segment.size, max_size=segment.size))
+            if segment.merge not in ENTRIES:
+                one = REGISTERS if segment.merge is Merge.MAX_BYTES else INT64
+                words += draw(st.lists(one, min_size=segment.size, max_size=segment.size))
                 continue
             counts = draw(st.booleans())
             entry = [time, draw(st.integers(-2, 2)), draw(st.integers(-2, 2))] if counts else [ABSENT] * ENTRY

@@ -7,8 +7,9 @@ SPEC = Aggregation(
     takes="nothing",
     returns="number",
     default=0.0,
-    nulls="without a column every event counts; with one, events whose value is null do not",
+    nulls="without a column every event counts; with one, events whose value is null do not; of a list column each distinct element counts",
     bound="exact to 2**53 events",
     segments=lambda params: (Segment(Merge.ADD, 1),),
     define=lambda events, t, params: float(len(events)),
+    lists=True,
 )

@@ -11,4 +11,5 @@ SPEC = Aggregation(
     bound="exact; events at one time are ordered by id, or by a hash of the row",
     segments=lambda params: (Segment(Merge.LATEST, params.n),),
     define=lambda events, t, params: tuple(event.value for event in reversed(events[-params.n :])),
+    options=("n",),
 )

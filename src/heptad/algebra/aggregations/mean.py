@@ -21,4 +21,5 @@ SPEC = Aggregation(
     bound="as the sum's; one rounding by the division",
     segments=lambda params: (Segment(Merge.ADD, 2), Segment(Merge.MAX, 1)),
     define=define,
+    options=("decimals",),
 )

@@ -19,4 +19,5 @@ SPEC = Aggregation(
     bound="each value rounded half to even at the stated decimals; null where count * max|x| reaches 2**63",
     segments=lambda params: (Segment(Merge.ADD, 2), Segment(Merge.MAX, 1)),
     define=define,
+    options=("decimals",),
 )

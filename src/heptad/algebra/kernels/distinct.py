@@ -1,63 +1,56 @@
-"""Which rows of int64 words are alike: the first of each kind in order of appearance, and each row's kind."""
-
-from __future__ import annotations
+"""distinct: 2**precision registers of HyperLogLog, eight of them in a word."""
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from heptad.algebra.hyperloglog import BITS, TWO_LN_2, sigma, tau
+from heptad.algebra.kernels.base import Events, Touched, Words
+from heptad.algebra.spec import Params
+
+_32 = np.uint64(32)
 
 
-def distinct_rows(words: Ints) -> tuple[Ints, Ints]:
-    """(first, of) of words (n, k): row ``first[of[i]]`` is the first that equals row i.
+def touch(events: Events, params: Params) -> Touched:
+    p = params.precision
+    hashed = events.values.view(np.uint64)
+    rest = hashed & np.uint64((1 << (BITS - p)) - 1)
+    register = (hashed >> np.uint64(BITS - p)).astype(np.int64)
+    value = BITS - p - _bit_length(rest) + 1
+    return Touched(np.arange(len(hashed)), register >> 3, value << ((register & 7) << 3))
 
-    >>> [part.tolist() for part in distinct_rows(np.array([[7, 1], [5, 1], [7, 1]]))]
-    [[0, 1], [0, 1, 0]]
-    """
-    first, of = _distinct(np.ascontiguousarray(words))
-    return first, of
+
+def _bit_length(words: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """How many bits each number takes; by halves, since float64 rounds above 2**53."""
+    high = words >> _32
+    half = np.where(high > 0, high, words).astype(np.float64)
+    return np.frexp(half)[1].astype(np.int64) + np.where(high > 0, 32, 0)
+
+
+def finalize(words: Words, t: NDArray[np.int64], params: Params) -> NDArray[np.float64]:
+    p = params.precision
+    m, top = float(1 << p), BITS - p + 1
+    counts = _tally(np.ascontiguousarray(words), top + 1)
+    z = m * _of_each(tau, 1.0 - counts[:, top] / m)
+    for k in range(top - 1, 0, -1):
+        z = 0.5 * (z + counts[:, k])
+    z += m * _of_each(sigma, counts[:, 0] / m)
+    return np.rint(m * m / TWO_LN_2 / z)
+
+
+def _of_each(function, x: NDArray[np.float64]) -> NDArray[np.float64]:  # type: ignore[no-untyped-def]
+    """A function of each number; of few different ones, since they count registers."""
+    different, which = np.unique(x, return_inverse=True)
+    return np.array([function(float(one)) for one in different], np.float64)[which]
 
 
 @numba.njit(cache=True, nogil=True)
-def mixed(word):  # type: ignore[no-untyped-def]
-    """The finalizer of SplitMix64: spreads a word's bits over all of them."""
-    h = np.uint64(word)
-    h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return h ^ (h >> np.uint64(31))
-
-
-@numba.njit(cache=True, nogil=True)
-def _distinct(words):  # type: ignore[no-untyped-def]
-    n, k = words.shape
-    size = 16
-    while size < 2 * n:
-        size *= 2
-    table = np.full(size, -1, np.int64)
-    mask = np.uint64(size - 1)
-    first, of = np.empty(n, np.int64), np.empty(n, np.int64)
-    count = 0
-    for i in range(n):
-        h = np.uint64(0x9E3779B97F4A7C15)
-        for j in range(k):
-            h = mixed(h ^ np.uint64(words[i, j]))
-        at = h & mask
-        while True:
-            kind = table[at]
-            if kind < 0:
-                table[at] = count
-                first[count] = i
-                of[i] = count
-                count += 1
-                break
-            same = True
-            for j in range(k):
-                if words[first[kind], j] != words[i, j]:
-                    same = False
-                    break
-            if same:
-                of[i] = kind
-                break
-            at = (at + np.uint64(1)) & mask
-    return first[:count].copy(), of
+def _tally(words, values):  # type: ignore[no-untyped-def]
+    """How many registers of each row hold 0, 1, ..., values - 1."""
+    counts = np.zeros((words.shape[0], values), np.int64)
+    for i in range(words.shape[0]):
+        for k in range(words.shape[1]):
+            word = words[i, k]
+            for byte in range(8):
+                counts[i, (word >> np.int64(8 * byte)) & np.int64(127)] += 1
+    return counts

@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 
 from heptad.algebra.spec import ABSENT, ENTRY, IDENTITY, Merge, Segment
 
-_ADD, _MIN, _MAX, _LATEST = int(Merge.ADD), int(Merge.MIN), int(Merge.MAX), int(Merge.LATEST)
+_ADD, _MIN, _MAX = int(Merge.ADD), int(Merge.MIN), int(Merge.MAX)
+_LATEST, _EARLIEST = int(Merge.LATEST), int(Merge.EARLIEST)
 _ENTRY, _ABSENT = ENTRY, ABSENT
+_HIGH = np.int64(-0x7F7F_7F7F_7F7F_7F80)  #: the highest bit of every byte
+_LOW = np.int64(0x0101_0101_0101_0101)  #: the lowest
 
 Layout = NDArray[np.int64]
 
@@ -35,22 +38,33 @@ def identity(segments: Iterable[Segment]) -> NDArray[np.int64]:
     return np.array(words, np.int64)
 
 
+@numba.njit(cache=True, nogil=True)
+def max_bytes(a, b):  # type: ignore[no-untyped-def]
+    """The greater of each of the eight bytes, all of 0..127, so that no byte borrows from the next."""
+    at_least = (((a | _HIGH) - b) & _HIGH) >> np.int64(7) & _LOW  # 1 in the bytes where a >= b
+    mask = at_least * np.int64(255)
+    return (a & mask) | (b & ~mask)
+
+
 @numba.njit(cache=True, nogil=True, inline="never")
-def _newer(a, i, b, j):  # type: ignore[no-untyped-def]
-    """Whether entry i of a comes before entry j of b: by time, then tie, then value, newest first."""
+def _before(a, i, b, j, latest):  # type: ignore[no-untyped-def]
+    """Whether entry i of a comes before entry j of b: by time, then tie, then value."""
     for k in range(3):
         if a[i + k] != b[j + k]:
-            return a[i + k] > b[j + k]
+            return (a[i + k] > b[j + k]) == latest
     return True
 
 
 @numba.njit(cache=True, nogil=True)
-def merge_latest(into, first, other, start, count):  # type: ignore[no-untyped-def]
-    """Merge ``count`` entries of ``other`` from ``start`` into those of ``into`` from ``first``."""
+def merge_entries(into, first, other, start, count, latest):  # type: ignore[no-untyped-def]
+    """Merge ``count`` entries of ``other`` from ``start`` into those of ``into`` from ``first``.
+
+    The newest come first where ``latest``, else the oldest.
+    """
     if other[start] == _ABSENT:
         return
     if count == 1:
-        if into[first] == _ABSENT or not _newer(into, first, other, start):
+        if into[first] == _ABSENT or not _before(into, first, other, start, latest):
             for k in range(_ENTRY):
                 into[first + k] = other[start + k]
         return
@@ -61,7 +75,7 @@ def merge_latest(into, first, other, start, count):  # type: ignore[no-untyped-d
         here, there = kept[a] != _ABSENT, other[b] != _ABSENT
         if not here and not there:
             break
-        take_other = there and (not here or not _newer(kept, a, other, b))
+        take_other = there and (not here or not _before(kept, a, other, b, latest))
         for k in range(_ENTRY):
             into[first + out * _ENTRY + k] = other[b + k] if take_other else kept[a + k]
         if take_other:
@@ -71,17 +85,41 @@ def merge_latest(into, first, other, start, count):  # type: ignore[no-untyped-d
 
 
 @numba.njit(cache=True, nogil=True)
+def merge_word(op, word, other):  # type: ignore[no-untyped-def]
+    """Two words of one place in two states as one; ``op`` is no merge of entries."""
+    if op == _ADD:
+        return word + other
+    if op == _MIN:
+        return min(word, other)
+    if op == _MAX:
+        return max(word, other)
+    return max_bytes(word, other)
+
+
+@numba.njit(cache=True, nogil=True)
 def merge(into, at, other, start, layout):  # type: ignore[no-untyped-def]
     """Merge the state at ``other[start:]`` into the one at ``into[at:]``, in place."""
     for s in range(layout.shape[0]):
         op, first, count = layout[s, 0], layout[s, 1], layout[s, 2]
-        if op == _LATEST:
-            merge_latest(into, at + first, other, start + first, count)
+        if op in (_LATEST, _EARLIEST):
+            merge_entries(into, at + first, other, start + first, count, op == _LATEST)
             continue
         for k in range(first, first + count):
-            if op == _ADD:
-                into[at + k] += other[start + k]
-            elif op == _MIN:
-                into[at + k] = min(into[at + k], other[start + k])
-            else:
-                into[at + k] = max(into[at + k], other[start + k])
+            into[at + k] = merge_word(op, into[at + k], other[start + k])
+
+
+@numba.njit(cache=True, nogil=True)
+def merge_touched(into, row, place, word, layout):  # type: ignore[no-untyped-def]
+    """Merge each ``word[i]`` into ``into[row[i], place[i]]``; no place may be an entry's."""
+    ops = np.zeros(into.shape[1], np.int64)
+    for s in range(layout.shape[0]):
+        ops[layout[s, 1] : layout[s, 1] + layout[s, 2]] = layout[s, 0]
+    for i in range(len(row)):
+        into[row[i], place[i]] = merge_word(ops[place[i]], into[row[i], place[i]], word[i])
+
+
+@numba.njit(cache=True, nogil=True)
+def merge_rows(words, row, into, layout):  # type: ignore[no-untyped-def]
+    """Merge the state ``words[i]`` into ``into[row[i]]``."""
+    for i in range(len(row)):
+        merge(into[row[i]], 0, words[i], 0, layout)

@@ -147,6 +147,17 @@ def latest(words, column, places, before, low, high, row, out, at, n):  # type: 
 
 
 @numba.njit(cache=True, nogil=True)
+def earliest(words, column, places, before, low, high, row, out, at, n):  # type: ignore[no-untyped-def]
+    """The n oldest entries in [low, high), oldest first: walk on from the tail over those present."""
+    for j in range(len(low)):
+        first, last = before[low[j]], before[high[j]]
+        for rank in range(min(n, last - first)):
+            i = places[first + rank]
+            for k in range(_ENTRY):
+                out[row[j], at + rank * _ENTRY + k] = words[i, column + k]
+
+
+@numba.njit(cache=True, nogil=True)
 def ordered(words, column, times, ties, starts):  # type: ignore[no-untyped-def]
     """Whether every entry present is its own event's, and entries of one key ascend by (time, tie, value)."""
     for k in range(len(starts) - 1):

@@ -11,10 +11,10 @@ from heptad.algebra.window import Window
 from heptad.offline.engines import kernels, tree
 from heptad.offline.engines.keys import codes
 from heptad.offline.engines.slot import Edges, Held, Longs, Reads, columns_of, merged
-from heptad.plan.assemble import GroupRead
-from heptad.plan.batch import Batch
+from heptad.plan.assemble import Finalized, GroupRead, finalized
+from heptad.plan.batch import Batch, Column
 from heptad.plan.coding import Dictionary
-from heptad.plan.lift import memberships
+from heptad.plan.lift import key_columns, memberships
 from heptad.plan.nodes import GroupPlan, Plan, SlotPlan, WindowColumn
 
 
@@ -34,8 +34,18 @@ class LocalEngine:
         self._dictionary, self._progress = dictionary, progress
         self._orders: dict[str, Longs] = {}
 
-    def fetch(self, reads: Sequence[GroupRead]) -> list[list[Longs]]:
-        """The merged words of each column of each group read: int64 (n, words), in the order asked."""
+    def fetch(self, reads: Sequence[GroupRead]) -> list[list[Finalized]]:
+        """The finalized values of each column of each group read, in the order asked."""
+        return [
+            [
+                finalized(self._plan, column, words, self._t)
+                for column, words in zip(read.columns, self._group(read), strict=True)
+            ]
+            for read in reads
+        ]
+
+    def words(self, reads: Sequence[GroupRead]) -> list[list[Longs]]:
+        """The merged words of each column of each group read, int64 (n, words): states that may be merged further."""
         return [self._group(read) for read in reads]
 
     def _group(self, read: GroupRead) -> list[Longs]:
@@ -63,7 +73,7 @@ class LocalEngine:
     ) -> tuple[Held, Longs, int]:
         """The events of the keys that are asked for; and the keys asked for, as codes below a number."""
         seen = self._visible(batch, columns)
-        place, keys = memberships(group, tuple(batch.columns[key].take(seen) for key in group.keys))
+        place, keys = memberships(group, _taken(key_columns(group, batch.columns, len(batch)), seen))
         found = codes(asked, keys)
         wanted = np.flatnonzero(found.held >= 0)
         order, starts = kernels.by_code(found.held[wanted], found.n)
@@ -119,3 +129,7 @@ class LocalEngine:
             out[window] = np.tile(identity(slot.segments), (n, 1))
             tree.gather(words, reads.row, out[window], layout(slot.segments))
         return out
+
+
+def _taken(columns: Sequence[Column], rows: Longs) -> tuple[Column, ...]:
+    return tuple(column.take(rows) for column in columns)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heptad.algebra.kernels.merge import identity, layout
-from heptad.algebra.spec import ABSENT, ENTRY, Merge
+from heptad.algebra.spec import ABSENT, ENTRIES, ENTRY, Merge
 from heptad.algebra.window import Window
 from heptad.offline.engines import kernels, tree
 from heptad.plan.batch import Batch, Column
@@ -89,10 +89,10 @@ def lift(slot: SlotPlan, held: Held, dictionary: Dictionary) -> Lifted:
     full = layout(slot.segments)
     compact, kept, spare = full.copy(), list[int](), list[int]()
     for s, (merge, first, size) in enumerate(full.tolist()):
-        count = ENTRY if merge == Merge.LATEST else size
+        count = ENTRY if merge in ENTRIES else size
         compact[s] = merge, len(kept), count
         kept += range(first, first + count)
-        if merge == Merge.LATEST:
+        if merge in ENTRIES:
             spare += range(first + ENTRY, first + size * ENTRY, ENTRY)
     n = len(held.batch)
     words = np.empty((n, len(kept)), np.int64)
@@ -104,10 +104,10 @@ def lift(slot: SlotPlan, held: Held, dictionary: Dictionary) -> Lifted:
             everything = lift_slot(_part(held.batch, slot, slice(0, n)), slot, dictionary)
             return Lifted(everything, _whole(full), False)
         words[piece] = chunk[:, kept] if spare else chunk
-    regular = all(
+    regular = Merge.MAX_BYTES not in compact[:, 0] and all(
         kernels.ordered(words, int(column), held.batch.time, held.batch.tie, held.starts)
         for merge, column, _ in compact
-        if merge == Merge.LATEST
+        if merge in ENTRIES
     )
     return Lifted(words, compact, regular)
 
@@ -127,7 +127,7 @@ def columns_of(slot: SlotPlan) -> list[str]:
 def _whole(full: Longs) -> Longs:
     """The compact layout where nothing can be left out: all entries of every LATEST segment."""
     whole = full.copy()
-    whole[full[:, 0] == Merge.LATEST, 2] *= ENTRY
+    whole[np.isin(full[:, 0], list(ENTRIES)), 2] *= ENTRY
     return whole
 
 
@@ -152,10 +152,11 @@ def _sweep(
         layout(slot.segments).tolist(), lifted.compact.tolist(), strict=True
     ):
         merge = Merge(code)
-        if merge is Merge.LATEST:
+        if merge in ENTRIES:
             places, before = kernels.present(words, column)
+            take = kernels.latest if merge is Merge.LATEST else kernels.earliest
             for window, (low, high, _) in windows.items():
-                kernels.latest(words, column, places, before, low, high, row, out[window], first, size)
+                take(words, column, places, before, low, high, row, out[window], first, size)
             continue
         for k in range(size):
             sums = kernels.prefixes(words, column + k) if merge is Merge.ADD else None
