@@ -175,6 +175,29 @@ def reports(**scale: Any) -> Any:
     )
 
 
+def published(path: Any) -> dict[str, Any]:
+    """The published payments (a Parquet file in the published names) as transactions, and the reports on them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from pyarrow import parquet
+
+    held = parquet.read_table(path)
+    payments = pa.table(
+        {
+            "transaction_id": held["TRANSACTION_ID"],
+            "ts": pc.cast(pc.cast(held["TX_DATETIME"], pa.timestamp("us")), pa.int64()),
+            "customer": held["CUSTOMER_ID"],
+            "terminal": held["TERMINAL_ID"],
+            "amount": held["TX_AMOUNT"],
+        }
+    )
+    bad = payments.filter(pc.equal(held["TX_FRAUD"], 1)).drop_columns("amount")
+    bad = bad.append_column("report_id", bad["transaction_id"]).rename_columns(
+        {"transaction_id": "transaction"}
+    )
+    return {"Transaction": payments, "Report": bad.append_column("known_at", pc.add(bad["ts"], DELAY))}
+
+
 def about() -> dict[str, str]:
     """What a report says of the data."""
     return {

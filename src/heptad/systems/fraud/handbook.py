@@ -6,84 +6,50 @@ Practical Handbook" (2022), chapter 3. Written anew from its description; the di
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 import heptad as hp
+from heptad.systems.fraud.system import Report, Transaction, fraud_review
 
 DAY = 86_400_000_000  #: microseconds
 WINDOWS = ("1d", "7d", "30d")
 DELAY = "7d"  #: a fraud is known this long after it happened
 
 
-class Payment(hp.Event):
-    """One card payment as the published table has it: the truth stands beside it."""
-
-    payment_id: hp.Key
-    ts: hp.Time
-    customer: hp.Id
-    terminal: hp.Id
-    amount: float
-    fraud: bool
-
-
-fraud = hp.label(Payment, where=Payment.fraud == True)  # noqa: E712 (a condition, not a comparison)
-
-
-@hp.feature
-def night(hour):
-    """Whether the payment was made before seven in the morning."""
-    return (hour <= 6) * 1.0
-
-
-@hp.feature
-def weekend(weekday):
-    """Whether it was made on a Saturday or Sunday."""
-    return (weekday >= 5) * 1.0
-
-
-def data(hop: str | None = "1s") -> hp.Data:
-    """The published features, and what they are computed of. ``columns`` names the published ones in order.
+def published(hop: str | None = "1s") -> hp.System:
+    """The system with the published features in place of its own; `COLUMNS` are those, in their order.
 
     The published windows are (t - W, t] and hold the payment itself; heptad's end strictly before t. So the payment
-    is added back, one to the count and its amount to the sum, both of which the request brings. ``hop`` is where
-    heptad's windows begin: at the second, the resolution of the data, they begin where the published ones do, but for
-    a payment exactly W old, which heptad still counts. None takes heptad's default, a 24th of the window or
-    less, as a deployment would. A payment of the same card in the same second is counted by the published windows if
-    it stands above in the file, by heptad never. Delayed windows are published as (t - 7d - W, t - 7d] and are here
-    [t - 7d - W, t - 7d).
+    is added back: one to the count, its amount to the sum, both of which the request brings. ``hop`` is where
+    windows begin: at the second, the resolution of the data, they begin where the published ones do, but
+    for a payment exactly W old, which heptad still counts; None takes heptad's default, a 24th of the window or less,
+    as a deployment would. Another payment of the card in the same second is in the published windows if it stands
+    above in the file, and never in heptad's. Delayed windows are (t - 7d - W, t - 7d] there, [t - 7d - W, t - 7d) here.
     """
-    cards, terminals = Payment.per("customer"), Payment.per("terminal")
-    frauds = terminals.where(Payment.fraud == True)  # noqa: E712
-    dynamic: dict[str, Any] = {}
-    for width in WINDOWS:
-        dynamic |= {
-            f"earlier_{width}": cards.count(width, hop=hop),
-            f"spent_{width}": cards.sum("amount", width, hop=hop, decimals=2),
-            f"seen_{width}": terminals.count(width, delay=DELAY, hop=hop),
-            f"bad_{width}": frauds.count(width, delay=DELAY, hop=hop),
+    cards, terminals, frauds = (
+        Transaction.per("customer"),
+        Transaction.per("terminal"),
+        Report.per("terminal"),
+    )
+    earlier: dict[str, Any] = {}
+    columns: dict[str, Any] = dict(amount=Transaction.amount, night=hp.hour() <= 6, weekend=hp.weekday() >= 5)
+    for w in WINDOWS:
+        earlier |= {
+            f"before_{w}": cards.count(w, hop=hop),
+            f"spent_{w}": cards.sum("amount", w, hop=hop, decimals=2),
+            f"seen_{w}": terminals.count(w, delay=DELAY, hop=hop),
+            f"bad_{w}": frauds.count(w, delay=DELAY, hop=hop),
         }
-    return hp.Data(
-        dynamic=dynamic,
-        contextual=dict(
-            amount=Payment.amount,
-            hour=hp.hour(),
-            weekday=hp.weekday(),
-            night=night,
-            weekend=weekend,
-            count_1d=hp.feature(lambda earlier_1d: earlier_1d + 1),
-            count_7d=hp.feature(lambda earlier_7d: earlier_7d + 1),
-            count_30d=hp.feature(lambda earlier_30d: earlier_30d + 1),
-            mean_1d=hp.feature(lambda spent_1d, amount, earlier_1d: (spent_1d + amount) / (earlier_1d + 1)),
-            mean_7d=hp.feature(lambda spent_7d, amount, earlier_7d: (spent_7d + amount) / (earlier_7d + 1)),
-            mean_30d=hp.feature(
-                lambda spent_30d, amount, earlier_30d: (spent_30d + amount) / (earlier_30d + 1)
-            ),
-            risk_1d=hp.feature(lambda bad_1d, seen_1d: bad_1d / np.maximum(seen_1d, 1)),
-            risk_7d=hp.feature(lambda bad_7d, seen_7d: bad_7d / np.maximum(seen_7d, 1)),
-            risk_30d=hp.feature(lambda bad_30d, seen_30d: bad_30d / np.maximum(seen_30d, 1)),
-        ),
+        columns |= {
+            f"count_{w}": hp.col(f"before_{w}") + 1,
+            f"mean_{w}": (hp.col(f"spent_{w}") + Transaction.amount) / (hp.col(f"before_{w}") + 1),
+            f"risk_{w}": hp.col(f"bad_{w}") / hp.clip(hp.col(f"seen_{w}"), 1),
+        }
+    return replace(
+        fraud_review, data=hp.Data(dynamic=earlier, contextual=columns), monitoring=hp.Monitoring()
     )
 
 
