@@ -120,10 +120,10 @@ class Field(Arithmetic):
     def __lt__(self, bound: object) -> Any:
         return self._condition("<", bound)
 
-    def __eq__(self, bound: object) -> Any:  # type: ignore[override]
+    def __eq__(self, bound: object) -> Any:
         return self._condition("==", bound)
 
-    def __ne__(self, bound: object) -> Any:  # type: ignore[override]
+    def __ne__(self, bound: object) -> Any:
         return self._condition("!=", bound)
 
     def __hash__(self) -> int:

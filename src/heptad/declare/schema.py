@@ -61,7 +61,9 @@ def _field(owner: type[Schema], name: str, annotation: Any, default: object) -> 
         kind, role = Kind.ID, Role.REF
     elif isinstance(annotation, type) and issubclass(annotation, Vector):
         if not annotation.size:
-            raise DeclarationError(where, "the size of the vector", "hp.Vector", f"write {name}: hp.Vector[64]")
+            raise DeclarationError(
+                where, "the size of the vector", "hp.Vector", f"write {name}: hp.Vector[64]"
+            )
         kind, role, size = Kind.VECTOR, Role.VALUE, annotation.size
     elif annotation in SCALARS:
         kind = SCALARS[annotation]
@@ -405,7 +407,9 @@ class Table(Schema):
                     f"ttl of {cls.__name__}", "more than zero", f"{cls.ttl} microseconds",
                     "write ttl='30d', or leave it out to keep every row",
                 )  # fmt: skip
-        if (lag is not None or ttl is not None) and not any(isinstance(f, Field) and f.role is Role.TIME for f in vars(cls).values()):
+        if (lag is not None or ttl is not None) and not any(
+            isinstance(f, Field) and f.role is Role.TIME for f in vars(cls).values()
+        ):
             raise DeclarationError(
                 f"table {cls.__name__}", "a column of hp.Time, valid_from, which lag and ttl are counted from",
                 "none", "annotate it with hp.Time, or leave lag and ttl out",

@@ -82,15 +82,17 @@ class Vector:
     size: ClassVar[int] = 0
 
     def __class_getitem__(cls, size: Any) -> type[Vector]:
-        if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= LARGEST:
-            raise DeclarationError(
-                "hp.Vector", f"a size from 1 to {LARGEST}", repr(size), "write hp.Vector[64]"
-            )
-        return _vector(size)
+        return _checked(size)
 
     def __new__(cls, size: int) -> Any:
         """``hp.Vector(64)`` is ``hp.Vector[64]``."""
-        return Vector[size]
+        return _checked(size)
+
+
+def _checked(size: Any) -> type[Vector]:
+    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= LARGEST:
+        raise DeclarationError("hp.Vector", f"a size from 1 to {LARGEST}", repr(size), "write hp.Vector[64]")
+    return _vector(size)
 
 
 @cache

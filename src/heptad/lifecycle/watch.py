@@ -24,10 +24,12 @@ def drift_trigger(system: Declaration) -> OnDrift:
 def watched(system: Declaration, columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """The columns to watch: those the trigger names, or every number that does not just tell the time.
 
+    Vectors are left out: an expression over one, such as hp.cosine, can be watched.
+
     The hour and the weekday of a week's requests follow who came, not what changed.
     """
     told = {name for name, feature in system.data.contextual.items() if isinstance(feature, Calendar)}
-    numbers = {name for name, values in columns.items() if values.dtype == np.float64}
+    numbers = {name for name, values in columns.items() if values.dtype == np.float64 and values.ndim == 1}
     chosen = set(drift_trigger(system).columns) or numbers - told
     return {name: values for name, values in columns.items() if name in chosen}
 

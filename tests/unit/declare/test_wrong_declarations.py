@@ -160,6 +160,103 @@ def a_table_with_a_key_of_events():
 
 
 @wrong(
+    "table Shop",
+    "at most one column of hp.Version",
+    "rev, edition",
+    "keep one, and make the others int",
+)
+def a_table_with_two_versions():
+    class Shop(hp.Table):
+        shop: hp.Id
+        rev: hp.Version
+        edition: hp.Version
+
+
+@wrong(
+    "table Shop",
+    "at most one column of hp.Deleted",
+    "gone, closed",
+    "keep one, and make the others bool",
+)
+def a_table_with_two_marks_of_deletion():
+    class Shop(hp.Table):
+        shop: hp.Id
+        gone: hp.Deleted
+        closed: hp.Deleted
+
+
+@wrong(
+    "table Shop",
+    "a column of hp.Time, valid_from, which lag and ttl are counted from",
+    "none",
+    "annotate it with hp.Time, or leave lag and ttl out",
+)
+def a_lag_behind_no_time():
+    class Shop(hp.Table, lag="1h"):
+        shop: hp.Id
+
+
+@wrong(
+    "ttl of Shop",
+    "more than zero",
+    "0 microseconds",
+    "write ttl='30d', or leave it out to keep every row",
+)
+def a_ttl_of_nothing():
+    class Shop(hp.Table, ttl="0s"):
+        shop: hp.Id
+        since: hp.Time
+
+
+@wrong(
+    "table Shop",
+    "lag and ttl of at most 36525d together",
+    "36526d",
+    "leave the ttl out to keep every row",
+)
+def a_ttl_of_more_than_a_century():
+    class Shop(hp.Table, lag="1d", ttl="36525d"):
+        shop: hp.Id
+        since: hp.Time
+
+
+@wrong(
+    "lag of Shop",
+    "zero or more",
+    "-3600000000 microseconds",
+    "write lag='1h'",
+)
+def a_table_that_runs_ahead():
+    class Shop(hp.Table, lag="-1h"):
+        shop: hp.Id
+        since: hp.Time
+
+
+@wrong(
+    "event View",
+    "no hp.Version or hp.Deleted: only the rows of a table have them",
+    "rev",
+    "make it an int or a bool, or write the class as hp.Table",
+)
+def an_event_with_a_version():
+    class View(hp.Event):
+        ts: hp.Time
+        rev: hp.Version
+
+
+@wrong(
+    "Shop.rev",
+    "a value in every event",
+    "'| None'",
+    "write rev: hp.Version, without '| None'",
+)
+def a_version_that_may_be_missing():
+    class Shop(hp.Table):
+        shop: hp.Id
+        rev: hp.Version | None
+
+
+@wrong(
     "event View",
     "exactly one column of hp.Time",
     "none",
@@ -220,7 +317,8 @@ def a_time_that_may_be_missing():
 
 @wrong(
     "View.ts",
-    "hp.Key, hp.Time, hp.KnownAt, hp.Id, hp.Ref[...], str, float, int, bool or list[str] (or X | None)",
+    "hp.Key, hp.Time, hp.KnownAt, hp.Version, hp.Deleted, hp.Id, hp.Ref[...], str, float, int, bool, list[str] "
+    "or hp.Vector[n] (or X | None)",
     "the class datetime",
     "give the column one of these types",
 )
@@ -231,7 +329,8 @@ def a_column_of_a_foreign_type():
 
 @wrong(
     "View.sizes",
-    "hp.Key, hp.Time, hp.KnownAt, hp.Id, hp.Ref[...], str, float, int, bool or list[str] (or X | None)",
+    "hp.Key, hp.Time, hp.KnownAt, hp.Version, hp.Deleted, hp.Id, hp.Ref[...], str, float, int, bool, list[str] "
+    "or hp.Vector[n] (or X | None)",
     "list[int]",
     "give the column one of these types",
 )
