@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from heptad.declare.schema import Condition
 from heptad.declare.wording import is_whole, listed, shown
@@ -27,7 +28,7 @@ class Review:
 
     load: int
     every: str = "1d"
-    rules: tuple[Condition, ...] | list[Condition] = ()
+    rules: tuple[Any, ...] | list[Any] = ()  #: conditions, true or false to a type checker
     fallback: Prior = Prior()
 
     def __post_init__(self) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from glob import glob, has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from heptad.declare.types import Kind
 from heptad.errors import DataError, DeclarationError, HeptadError
@@ -25,7 +26,8 @@ class Source:
     """The source of one event or table class, as its profile names it.
 
     Exactly one of ``function`` ("module:name") and ``files`` is given; ``package`` is what a module that
-    begins with a dot is relative to.
+    begins with a dot is relative to. ``arguments`` are what the function is called with: whole numbers, numbers
+    and texts, written ``python:.data:payments?customers=500&days=60``.
     """
 
     stream: str
@@ -33,6 +35,7 @@ class Source:
     function: str = ""
     files: tuple[Path, ...] = ()
     package: str = ""
+    arguments: Mapping[str, int | float | str] = field(default_factory=dict)
 
 
 def source(stream: str, url: object, directory: Path, package: str) -> Source:
@@ -46,7 +49,8 @@ def source(stream: str, url: object, directory: Path, package: str) -> Source:
             "write it in quotes",
         )
     if url.startswith("python:"):
-        module, _, function = url.removeprefix("python:").rpartition(":")
+        called, _, query = url.removeprefix("python:").partition("?")
+        module, _, function = called.rpartition(":")
         if not module or not function.isidentifier():
             raise DeclarationError(
                 thing,
@@ -54,7 +58,8 @@ def source(stream: str, url: object, directory: Path, package: str) -> Source:
                 repr(url),
                 f"write for example 'python:.data:{stream.lower()}s'",
             )
-        return Source(stream, url, function=f"{module}:{function}", package=package)
+        arguments = {name: _argument(value) for name, value in parse_qsl(query)}
+        return Source(stream, url, function=called, package=package, arguments=arguments)
     if "://" in url or not url.endswith(_SUFFIXES):
         raise DeclarationError(
             thing, f"python:module:function, or a path or pattern that ends in {', '.join(_SUFFIXES)}", repr(url),
@@ -85,7 +90,7 @@ def read(origin: Source, stream: StreamPlan) -> pa.Table:
     thing = f"source of {origin.stream}, {origin.url}"
     try:
         if origin.function:
-            table = _arrow(thing, _function(origin, thing)())
+            table = _arrow(thing, _function(origin, thing)(**origin.arguments))
         else:
             parts = [_READERS[path.suffix](path, stream) for path in origin.files]
             table = pa.concat_tables(parts, promote_options="permissive")
@@ -106,7 +111,17 @@ def read(origin: Source, stream: StreamPlan) -> pa.Table:
     return table.select([f.name for f in stream.fields if f.name in table.column_names])
 
 
-def _function(origin: Source, thing: str) -> Callable[[], Any]:
+def _argument(text: str) -> int | float | str:
+    """The number that is written, else the text."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _function(origin: Source, thing: str) -> Callable[..., Any]:
     module_name, _, name = origin.function.rpartition(":")
     try:
         module = importlib.import_module(module_name, origin.package or None)
@@ -170,10 +185,10 @@ def _csv(path: Path, stream: StreamPlan) -> pa.Table:
     except pa.ArrowInvalid:  # some cell is not of its column's kind: as texts, the intake says which
         options.column_types = {name: pa.string() for name in asked}
         table = csv.read_csv(path, convert_options=options)
-    for field in stream.fields:
-        if field.kind in (Kind.ID, Kind.TIME) and field.name in table.column_names:
-            place = table.column_names.index(field.name)
-            table = table.set_column(place, field.name, _whole_numbers(table.column(place)))
+    for column in stream.fields:
+        if column.kind in (Kind.ID, Kind.TIME) and column.name in table.column_names:
+            place = table.column_names.index(column.name)
+            table = table.set_column(place, column.name, _whole_numbers(table.column(place)))
     return table
 
 

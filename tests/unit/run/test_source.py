@@ -95,6 +95,13 @@ def refused(url, directory):
     return raised.value
 
 
+def test_a_function_is_called_with_what_follows_the_question_mark(module, tmp_path):
+    called = []
+    module.rows = lambda **given: called.append(given) or ROWS
+    read(source("Sale", "python:made_up_rows:rows?shops=3&share=0.5&town=Ulm", tmp_path, ""), STREAM)
+    assert called == [{"shops": 3, "share": 0.5, "town": "Ulm"}]
+
+
 def test_a_function_that_is_not_there(module, tmp_path):
     module.rows = lambda: ROWS
     error = refused("python:made_up_rows:row", tmp_path)

@@ -97,22 +97,23 @@ def _frauds(draw, customer, terminal, day, amount, size, drift):
     later = np.arange(days) >= change.day
     scenario = (amount > LIMIT).astype(np.int64)
     amount = np.where(later[day], amount * change.amounts, amount)
+    there, cards, small = draw.spawn(3)  # of their own, so that what one draws does not change what others do
     ours, theirs = _Index(customer, day, customers), _Index(terminal, day, terminals)
     for today, number in enumerate(_per_day(2 * terminals / TERMINALS, later, change.terminals)):
-        for shop in draw.choice(terminals, number, replace=False):
+        for shop in there.choice(terminals, number, replace=False):
             scenario[theirs.between(shop, today, today + 28)] = 2
     for today, number in enumerate(_per_day(3 * customers / CUSTOMERS, later, change.cards)):
-        for card in draw.choice(customers, number, replace=False):
+        for card in cards.choice(customers, number, replace=False):
             rows = ours.between(card, today, today + 14)
-            stolen = draw.choice(rows, len(rows) // 3, replace=False)
+            stolen = cards.choice(rows, len(rows) // 3, replace=False)
             amount[stolen] *= 5
             scenario[stolen] = 3
     thefts = np.where(later, change.thefts * customers / CUSTOMERS, 0.0)
     for today, number in enumerate(_whole(thefts)):
-        for card in draw.choice(customers, number, replace=False):
+        for card in small.choice(customers, number, replace=False):
             rows = ours.between(card, today, today + 14)
-            stolen = draw.choice(rows, len(rows) // 2, replace=False)
-            amount[stolen] = draw.uniform(1, 6, len(stolen))
+            stolen = small.choice(rows, len(rows) // 2, replace=False)
+            amount[stolen] = small.uniform(1, 6, len(stolen))
             scenario[stolen] = 4
     return amount.round(2), scenario
 
@@ -175,13 +176,20 @@ def reports(**scale: Any) -> Any:
     )
 
 
+def drifted(at: int, **scale: Any) -> dict[str, Any]:
+    """From the next midnight on prices are 1.5 times as high, three times as many terminals compromised, and thefts small."""
+    first = -((START - at) // DAY)
+    change = Drift(first, amounts=1.5, terminals=3.0, thefts=6.0)
+    return {"Transaction": transactions(**scale, drift=change), "Report": reports(**scale, drift=change)}
+
+
 def published(path: Any) -> dict[str, Any]:
     """The published payments (a Parquet file in the published names) as transactions, and the reports on them."""
     import pyarrow as pa
     import pyarrow.compute as pc
     from pyarrow import parquet
 
-    held = parquet.read_table(path)
+    held: Any = parquet.read_table(path)
     payments = pa.table(
         {
             "transaction_id": held["TRANSACTION_ID"],
@@ -191,7 +199,7 @@ def published(path: Any) -> dict[str, Any]:
             "amount": held["TX_AMOUNT"],
         }
     )
-    bad = payments.filter(pc.equal(held["TX_FRAUD"], 1)).drop_columns("amount")
+    bad = payments.filter(np.asarray(held["TX_FRAUD"]) == 1).drop_columns("amount")
     bad = bad.append_column("report_id", bad["transaction_id"]).rename_columns(
         {"transaction_id": "transaction"}
     )
