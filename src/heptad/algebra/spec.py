@@ -88,7 +88,7 @@ class Aggregation:
     """One row of the table of aggregations.
 
     ``takes``: the kind of column it needs; 'discrete' is any scalar but a float. ``returns``: 'number' is a
-    float64 with NaN for null; 'numbers' a list of such; 'value' one value of the column's type or null;
+    float64 with NaN for null; 'numbers' a vector of such; 'value' one value of the column's type or null;
     'values' a list of them; 'choices' a list of values of the vocabulary. ``default``: the value of an empty
     window. ``define(events, t, params)`` is the value by definition; ``events`` holds the events of the window
     whose column is not null, ordered by (time, tie).
@@ -98,6 +98,7 @@ class Aggregation:
     gets for a value: itself (a number, or a code of an id or text), a hash of it, or its place in the
     vocabulary (its length for every other value). ``lists``: whether it takes a list column, whose every
     distinct element counts. ``sparse``: whether an event changes one word only, so that the kernel has `touch`.
+    ``size``: how many 'numbers' there are.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Aggregation:
     sees: Literal["values", "hashes", "places"] = "values"
     lists: bool = False
     sparse: bool = False
+    size: Callable[[Params], int] = lambda params: 0
 
     def words(self, params: Params) -> int:
         """Words of one state, 8 bytes each."""

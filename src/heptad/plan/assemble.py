@@ -76,14 +76,12 @@ def assemble(
 ) -> dict[str, NDArray[Any]]:
     """Every column of the plan for n rows: float64 (n,) for numbers, objects (n,) for the rest.
 
-    Vectors are float32 (n, size), a row of NaN for null.
+    Vectors are float32 (n, size), a row of NaN for null; several numbers of one aggregation float64 (n, size).
     """
     known: dict[str, Column] = dict(request)
     out: dict[str, NDArray[Any]] = {}
     for phase in ("static", "dynamic"):
-        stored = [
-            c for c in plan.columns if c.group == phase and windows_of(c.source)
-        ]
+        stored = [c for c in plan.columns if c.group == phase and windows_of(c.source)]
         out.update(_stored(plan, stored, known, t, fetch, dictionary))
         if phase == "static":
             out.update(_facts(plan, known, facts))
@@ -134,7 +132,8 @@ def _stored(
         for part in windows_of(column.source):
             wanted.setdefault(part.group, {})[part] = None
     reads = [
-        GroupRead(group, tuple(parts), _keys(plan.groups[group], known, len(t))) for group, parts in wanted.items()
+        GroupRead(group, tuple(parts), _keys(plan.groups[group], known, len(t)))
+        for group, parts in wanted.items()
     ]
     values = {
         part: value
@@ -206,7 +205,7 @@ def displayed(
 ) -> NDArray[Any]:
     """Finalized values as a column has them: numbers as float64 (n,), ids and texts and lists as objects."""
     if not isinstance(value, tuple):
-        return value if value.ndim == 1 else _lists(value, np.full(len(value), value.shape[1]))
+        return value
     codes, present = value
     if len(codes) > 1 and codes.strides[0] == 0:
         return np.repeat(displayed(plan, column, (codes[:1], present[:1]), kind, dictionary), len(codes))
@@ -284,7 +283,7 @@ def _brought(node: Node, column: Column | None, n: int) -> NDArray[Any]:
 
 def _shaped(column: ColumnPlan, values: NDArray[Any]) -> NDArray[Any]:
     """Vectors as a matrix; other values as they are."""
-    return matrix_of(values, column.size) if column.size else values
+    return matrix_of(values, column.size) if column.size and values.ndim == 1 else values
 
 
 def _bare(plan: Plan, name: str, column: Column) -> NDArray[Any]:

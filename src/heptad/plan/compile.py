@@ -111,8 +111,7 @@ def _dynamic(
                 yield ColumnPlan(column, "dynamic", "number", Kind.FLOAT, rate)
         case Windowed():
             for column, window in columns_of(name, feature).items():
-                holds, kind = _returned(feature)
-                size = feature.event.fields[feature.column].size if kind is Kind.VECTOR and feature.column else 0
+                holds, kind, size = _returned(feature)
                 yield ColumnPlan(column, "dynamic", holds, kind, windowed(feature, window), size)
 
 
@@ -127,16 +126,17 @@ def _slot(feature: Windowed) -> SlotPlan:
     return SlotPlan(feature.aggregation, feature.column, state, where)
 
 
-def _returned(feature: Windowed) -> tuple[str, Kind]:
-    returns = catalogue.get(feature.aggregation).returns
-    if returns == "number" or feature.column is None:
-        return "number", Kind.FLOAT
-    kind = feature.event.fields[feature.column].kind
-    if returns == "numbers":
-        return "list", Kind.FLOAT
-    if returns in ("values", "choices"):
-        return "list", kind
-    return HOLDS.get(kind, "number"), kind
+def _returned(feature: Windowed) -> tuple[str, Kind, int]:
+    """What the columns of a feature hold, of which kind, and the size of a vector."""
+    spec = catalogue.get(feature.aggregation)
+    if spec.returns == "numbers":
+        return "vector", Kind.VECTOR, spec.size(feature.params)
+    if spec.returns == "number" or feature.column is None:
+        return "number", Kind.FLOAT, 0
+    column = feature.event.fields[feature.column]
+    if spec.returns == "value":
+        return HOLDS.get(column.kind, "number"), column.kind, column.size
+    return "list", column.kind, 0
 
 
 def _table_draft(drafts: dict[tuple[str, tuple[str, ...]], _Draft], table: type[Table]) -> _Draft:

@@ -115,9 +115,12 @@ def with_expressions(data: Data, label: Label, random: Random, most: int = 3) ->
 
 def leaves_of(plan: Plan) -> Leaves:
     """The columns of a plan and of its requests, by what they hold."""
-    columns = [(col(c.name), c.holds, c.kind) for c in plan.columns]
+    columns = [(col(c.name), c.holds, c.kind, c.size) for c in plan.columns]
     names = {c.name for c in plan.columns}
-    columns += [(col(f.name), HOLDS.get(f.kind, "number"), f.kind) for f in plan.request if f.name not in names]
-    found = {what: [c for c, holds, _ in columns if holds == what] for what in ("number", "category", "vector")}
-    lists = [(c, 1.0 if kind.numeric else "x") for c, holds, kind in columns if holds == "list"]
-    return Leaves([hour().expression(), *found["number"]], found["category"], lists, found["vector"])
+    brought = [f for f in plan.request if f.name not in names]
+    columns += [(col(f.name), HOLDS.get(f.kind, "number"), f.kind, f.size) for f in brought]
+    found = {what: [c for c, holds, _, _ in columns if holds == what] for what in ("number", "category")}
+    lists = [(c, 1.0 if kind.numeric else "x") for c, holds, kind, _ in columns if holds == "list"]
+    sized = [(c, size) for c, holds, _, size in columns if holds == "vector"]
+    vectors = [c for c, size in sized if size == sized[0][1]]
+    return Leaves([hour().expression(), *found["number"]], found["category"], lists, vectors)

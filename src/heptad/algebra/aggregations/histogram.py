@@ -29,4 +29,5 @@ SPEC = Aggregation(
     sees="places",
     lists=True,
     sparse=True,
+    size=lambda params: len(params.vocabulary) + 1,
 )
