@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heptad.errors import DataError, StateError
-from heptad.streams.frame import BODY_LIMIT, PER_RECORD, Int64s
+from heptad.streams.frame import BODY_LIMIT, IN_BLOCK, PER_RECORD, Int64s
 
 #: Bytes of payload after which a group is closed (one batch may be larger).
 GROUP_BYTES: Final = 4 << 20
@@ -38,12 +38,23 @@ class Batch:
         lengths = np.fromiter(map(len, payloads), np.uint32, count)
         if sum(map(len, payloads)) != len(joined):
             raise DataError("payload for the log", "bytes", "a memoryview of wider items", "pass bytes(it)")
-        body = PER_RECORD * count + len(joined)
-        if body > BODY_LIMIT:
-            raise DataError(
-                "batch for the log", f"at most {BODY_LIMIT} bytes", body, "append it in several batches"
-            )
-        return cls(_arrivals(arrival, count), lengths, joined)
+        return cls(_arrivals(arrival, count), lengths, _fitting(joined, count))
+
+    @classmethod
+    def of_block(cls, block: bytes, count: int, arrival: int | Sequence[int] | Int64s) -> Batch:
+        """The ``count`` rows of a block, in the place of as many records."""
+        lengths = np.full(count, IN_BLOCK, np.uint32)
+        lengths[0] |= np.uint32(len(_fitting(block, count)))
+        return cls(_arrivals(arrival, count), lengths, block)
+
+
+def _fitting(joined: bytes, count: int) -> bytes:
+    body = PER_RECORD * count + len(joined)
+    if body > BODY_LIMIT:
+        raise DataError(
+            "batch for the log", f"at most {BODY_LIMIT} bytes", body, "append it in several batches"
+        )
+    return joined
 
 
 def _arrivals(arrival: int | Sequence[int] | Int64s, count: int) -> Int64s:

@@ -9,8 +9,10 @@ Byte layout, little-endian, format 1::
     16  4          n, the number of records, at least 1
     20  4          bytes of the body that follows
     24  8 n        arrival of each record, int64 microseconds UTC, never decreasing
-        4 n        length of each payload, uint32
+        4 n        length of each payload, uint32; the highest bit is set for records of a block
         the rest   the payloads, end to end
+
+Records of a block (`heptad.streams.block`) lie in it together: the first has the block's length, the others 0.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from heptad.streams import block
+
 MARK: Final = b"HFRM"
 HEADER: Final = struct.Struct("<4sIQII")
 CHECKED_FROM: Final = 8
@@ -30,7 +34,30 @@ CHECKED_FROM: Final = 8
 BODY_LIMIT: Final = 256 << 20
 PER_RECORD: Final = 12
 
+#: The bit of a length that says: of a block.
+IN_BLOCK: Final = 1 << 31
+
 Int64s = npt.NDArray[np.int64]
+
+
+class Run(NamedTuple):
+    """Records ``[first, end)`` of the log that lie together: each alone in ``alone``, or all in a ``block``,
+    whose row ``row`` is the first of them.
+    """
+
+    first: int
+    end: int
+    alone: list[bytes]
+    block: bytes = b""
+    row: int = 0
+
+    def payloads(self) -> list[bytes]:
+        """The records' payloads; of a block as if each was logged alone."""
+        return (
+            block.payloads(self.block, self.row, self.row + self.end - self.first)
+            if self.block
+            else self.alone
+        )
 
 
 class Frame(NamedTuple):
@@ -50,13 +77,39 @@ class Frame(NamedTuple):
 
     def payloads(self, start: int, stop: int) -> list[bytes]:
         """The payloads of the records ``[start, stop)`` of the log."""
+        return [payload for run in self.runs(start, stop) for payload in run.payloads()]
+
+    def runs(self, start: int, stop: int) -> list[Run]:
+        """The records ``[start, stop)`` of the log, which lie in here."""
         count = self.end - self.first
         lengths_at = self.at + HEADER.size + 8 * count
-        lengths = struct.unpack_from(f"<{count}I", self.data, lengths_at)
-        edges = list(accumulate(lengths, initial=lengths_at + 4 * count))
-        return [
-            self.data[low:high] for low, high in pairwise(edges[start - self.first : stop - self.first + 1])
-        ]
+        lengths = np.frombuffer(self.data, "<u4", count, lengths_at)
+        begin, end, data_at = start - self.first, stop - self.first, lengths_at + 4 * count
+        if count and lengths.max() < IN_BLOCK:
+            return [Run(start, stop, self._alone(lengths, data_at, begin, end))]
+        sizes = lengths & np.uint32(IN_BLOCK - 1)
+        edges = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]) + data_at
+        inside = lengths >= IN_BLOCK
+        starts = np.flatnonzero(
+            np.concatenate([[True], (inside & (sizes > 0))[1:] | (inside[1:] != inside[:-1])])
+        )
+        runs = []
+        for low, high in pairwise([*starts.tolist(), count]):
+            a, b = max(low, begin), min(high, end)
+            if a >= b:
+                continue
+            if inside[low]:
+                block_bytes = self.data[edges[low] : edges[low + 1]]
+                runs.append(Run(self.first + a, self.first + b, [], block_bytes, a - low))
+            else:
+                alone = self._alone(lengths[low:high], int(edges[low]), a - low, b - low)
+                runs.append(Run(self.first + a, self.first + b, alone))
+        return runs
+
+    def _alone(self, lengths: npt.NDArray[np.uint32], at: int, start: int, stop: int) -> list[bytes]:
+        """Payloads ``[start, stop)`` of those that lie end to end from ``at``."""
+        edges = list(accumulate(lengths[:stop].tolist(), initial=at))
+        return [self.data[low:high] for low, high in pairwise(edges[start:])]
 
 
 def encode(first: int, arrivals: Int64s, lengths: npt.NDArray[np.uint32], joined: bytes) -> bytes:

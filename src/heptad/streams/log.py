@@ -33,7 +33,7 @@ import numpy.typing as npt
 from heptad.errors import StateError
 from heptad.streams.commit import Batch, GroupCommit
 from heptad.streams.files import FileLayer, Lock, OsFiles, make_directories
-from heptad.streams.frame import Frame, Int64s
+from heptad.streams.frame import Frame, Int64s, Run
 from heptad.streams.segment import SUFFIX, UNFINISHED, Segment
 from heptad.streams.tail import Tail, damaged, whole_end
 
@@ -56,6 +56,14 @@ class Columns(NamedTuple):
     offsets: Int64s
     arrivals: Int64s
     payloads: list[bytes]
+
+
+class Runs(NamedTuple):
+    """Records side by side: the offset of the first, int64 arrivals, and the payloads as they lie in the log."""
+
+    first: int
+    arrivals: Int64s
+    runs: list[Run]
 
 
 class Log:
@@ -140,6 +148,10 @@ class Log:
         """
         return self._writable().submit(Batch.of(payloads, arrival))
 
+    def append_block(self, block: bytes, count: int, arrival: int | Sequence[int] | Int64s) -> range:
+        """As `append`, for the ``count`` rows of a block (`heptad.streams.block`): each is a record."""
+        return self._writable().append(Batch.of_block(block, count, arrival))
+
     def read(self, start: int, stop: int | None = None) -> Iterator[Record]:
         """The records ``[start, stop)`` that are there now, oldest first, each checked against its CRC.
 
@@ -158,6 +170,16 @@ class Log:
             payloads += frame.payloads(low, high)
         times = np.frombuffer(b"".join(arrivals), "<i8").astype(np.int64)
         return Columns(np.arange(start, stop, dtype=np.int64), times, payloads)
+
+    def read_runs(self, start: int, stop: int | None = None) -> Runs:
+        """As `read_columns`, blocks left as they are."""
+        start, stop = self._range(start, stop)
+        arrivals, runs = list[bytes](), list[Run]()
+        for frame in self._frames(start, stop):
+            low, high = max(start, frame.first), min(stop, frame.end)
+            arrivals.append(frame.arrivals(low, high))
+            runs += frame.runs(low, high)
+        return Runs(start, np.frombuffer(b"".join(arrivals), "<i8").astype(np.int64), runs)
 
     def truncate_before(self, offset: int) -> None:
         """Remove the segments that hold nothing from ``offset`` on; the last segment always stays.

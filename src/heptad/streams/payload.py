@@ -19,9 +19,9 @@ from heptad.declare.vectors import WIDTH
 from heptad.errors import DataError, StateError
 from heptad.plan.batch import Logged
 from heptad.plan.nodes import FieldPlan, Plan, StreamPlan
+from heptad.streams.block import ROW_VERSION
 from heptad.streams.log import Columns
 
-VERSION: Final = 1
 _HEAD: Final = 3  # entries before the first value
 _INT = Annotated[int, msgspec.Meta(ge=-(2**63) + 1, le=2**63 - 1)]
 _TIME = Annotated[int, msgspec.Meta(ge=-(2**61), le=2**61)]  # windows reach around it without overflow
@@ -62,7 +62,7 @@ class _Stream:
 
     def __init__(self, stream: StreamPlan) -> None:
         self.name = stream.name
-        self.head = (VERSION, stream.name, schema_fingerprint(stream))
+        self.head = (ROW_VERSION, stream.name, schema_fingerprint(stream))
         self.columns = tuple(f.name for f in stream.fields)
         self.names = frozenset(self.columns)
         self.floats = tuple(_HEAD + i for i, f in enumerate(stream.fields) if f.kind is Kind.FLOAT)
@@ -147,8 +147,8 @@ class Codec:
         return self._encode(ones)[: -len(form.columns)]
 
     def _misfit(self, offset: int, version: object, name: object, form: _Stream | None) -> StateError:
-        if version != VERSION:
-            expected, got = f"a row in format {VERSION}", f"format {version!r}"
+        if version != ROW_VERSION:
+            expected, got = f"a row in format {ROW_VERSION}", f"format {version!r}"
         elif form is None:
             expected, got = f"a stream of the plan: {', '.join(self._streams)}", f"{name!r}"
         else:
