@@ -20,7 +20,7 @@ def main() -> None:
         store.commit(
             Commit(
                 Meta("hash", n, {0: n}, n + 1), {(0, key): word * (1 + n % 60) for key in KEYS},
-                {("Sale", word): (n, n)}, [("Sale", (n - 1).to_bytes(8, "little"))],
+                {("Sale", n): word}, [("Sale", n - 1)],
                 {n: (n + 1, word)}, [n - 1], [f"value {n}"],
             )
         )  # fmt: skip

@@ -33,7 +33,7 @@ def test_a_killed_writer_leaves_one_whole_commit(tmp_path):
             word = n.to_bytes(8, "little")
             values = [f"value {i}" for i in range(1, n + 1)]
             assert saved == Saved(
-                Meta("hash", n, {0: n}, n + 1), {("Sale", word): (n, n)}, {n: (n + 1, word)}, values
+                Meta("hash", n, {0: n}, n + 1), {("Sale", n): word}, {n: (n + 1, word)}, values
             )
             with store.snapshot() as snapshot:
                 assert snapshot.records(0, [encode((i,)) for i in range(50)]) == [word * (1 + n % 60)] * 50

@@ -222,10 +222,13 @@ def hash64(value: object) -> int:
 def batch_of(stream: StreamPlan, rows: Sequence[Mapping[str, Any]], offsets: Sequence[int]) -> Batch:
     """Checked rows (see `Schema.parse`) as a batch. A table without a time column is valid from the beginning."""
     columns = {f.name: column_of([row.get(f.name) for row in rows], f.kind) for f in stream.fields}
-    n = len(rows)
-    time = columns[stream.time.name].values if stream.time else np.full(n, TIMELESS, np.int64)
-    places = np.fromiter(offsets, np.int64, n)
-    return Batch(stream, time, ties(columns, stream, places), places, columns)
+    return batch_from(stream, columns, np.fromiter(offsets, np.int64, len(rows)))
+
+
+def batch_from(stream: StreamPlan, columns: Mapping[str, Column], offsets: NDArray[np.int64]) -> Batch:
+    """Checked columns, one for each of the stream, as a batch."""
+    time = columns[stream.time.name].values if stream.time else np.full(len(offsets), TIMELESS, np.int64)
+    return Batch(stream, time, ties(columns, stream, offsets), offsets, columns)
 
 
 #: valid_from of a table row that states none: before every event, and still a time.

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
 from heptad.models.base import Vector
-from heptad.models.items import Ids
-from heptad.plan.batch import Logged
+from heptad.plan.batch import Batch
 from heptad.plan.nodes import Plan
 from heptad.retrieval.catalog import ItemIndex, Places
-from heptad.state.admission import Admission, Verdict, facts
 from heptad.state.store import Meta, Saved
 from heptad.streams.applier import Step
+from heptad.streams.decide import Decider
 from heptad.streams.log import Log
-from heptad.streams.payload import Codec
 
 #: States whose counts are kept: a read may still hold the snapshot of one while others are committed.
 KEPT: Final = 16
@@ -39,19 +38,15 @@ class EventCounts:
 
     def rebuild(self, plan: Plan, log: Log, saved: Saved) -> None:
         """Count what the saved state covers, from the log."""
-        codec, admission = Codec(plan), Admission(plan)
-        streams = {stream.name: stream for stream in plan.streams}
+        decider = Decider(plan)
         end = saved.meta.offsets.get(log.partition, 0)
-        counted: list[Logged] = []
+        counts = self._newest
         for start in range(log.first, end, _BATCH):
-            records = log.read_columns(start, min(end, start + _BATCH))
-            for record, payload in zip(codec.logged(records), records.payloads, strict=True):
-                admission.advance(record.arrival)
-                stream = streams[record.stream]
-                verdict = admission.judge(stream, *facts(stream, record.row), record.offset, payload)
-                if verdict is Verdict.ACCEPTED and record.offset not in saved.pending:
-                    counted.append(record)
-        self._publish(saved.meta, self._plus(self._newest, counted))
+            counts = self._plus(
+                counts, decider.decide(log.read_runs(start, min(end, start + _BATCH))).entered
+            )
+        counts = self._plus(counts, decider.waiting(but=saved.pending))  # a tick has let them in since
+        self._publish(saved.meta, counts)
 
     def watch(self, step: Step) -> None:
         """Count what enters the state; to be called before the step's commit."""
@@ -62,9 +57,10 @@ class EventCounts:
         """The counts of a committed state by place of ``index``; the newest for None, or for a state long gone."""
         return self._newest if meta is None else self._of.get(_state(meta), self._newest)
 
-    def _plus(self, counts: Vector, events: Ids) -> Vector:
-        items = [event.row[self._item] for event in events if event.stream == self._stream]
-        places = self.index.add([item for item in items if item is not None])
+    def _plus(self, counts: Vector, events: Sequence[Batch]) -> Vector:
+        columns = [batch.columns[self._item] for batch in events if batch.stream.name == self._stream]
+        items = [item for column in columns for item in column.values[column.valid].tolist()]
+        places = self.index.add(items)
         if not len(places):
             return counts
         total = np.bincount(places, minlength=max(len(counts), int(places.max()) + 1)).astype(np.float64)

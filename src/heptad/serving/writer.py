@@ -82,7 +82,7 @@ class Writer:
 
     def _watch(self, step: Step) -> None:
         first = min(step.before.offsets.values(), default=0)
-        entered = {event.offset for event in step.entered}
+        entered = {offset for batch in step.entered for offset in batch.offset.tolist()}
         for offset, verdict in enumerate(step.verdicts, first):
             counted = verdict is not Verdict.ACCEPTED or offset in entered
             self._verdicts[offset] = verdict.value if counted else PENDING

@@ -29,15 +29,15 @@ class Meta:
 class Commit:
     """One atomic change: all of it is visible and durable, or none. What is dropped is dropped first.
 
-    ``records``: (group, key bytes) -> record bytes. ``ids_added``: (stream, id bytes) -> (event time,
-    fingerprint); ``ids_dropped`` are forgotten. ``pending_added``: offset -> (event time, payload);
+    ``records``: (group, key bytes) -> record bytes. ``ids_added``: (stream, number) -> a block of remembered ids
+    (`state.ids`); ``ids_dropped`` are forgotten. ``pending_added``: offset -> (event time, payload);
     ``pending_dropped``: offsets now applied. ``values_added``: dictionary values in the order of their codes.
     """
 
     meta: Meta
     records: Mapping[tuple[int, bytes], bytes] = field(default_factory=dict)
-    ids_added: Mapping[tuple[str, bytes], tuple[int, int]] = field(default_factory=dict)
-    ids_dropped: Sequence[tuple[str, bytes]] = ()
+    ids_added: Mapping[tuple[str, int], bytes] = field(default_factory=dict)
+    ids_dropped: Sequence[tuple[str, int]] = ()
     pending_added: Mapping[int, tuple[int, bytes]] = field(default_factory=dict)
     pending_dropped: Sequence[int] = ()
     values_added: Sequence[Any] = ()
@@ -48,7 +48,7 @@ class Saved:
     """What the writer needs to go on after a restart: all remembered ids, pending events and values."""
 
     meta: Meta
-    ids: Mapping[tuple[str, bytes], tuple[int, int]]
+    ids: Mapping[tuple[str, int], bytes]
     pending: Mapping[int, tuple[int, bytes]]
     values: Sequence[Any]
 
@@ -97,7 +97,7 @@ def check_follows(before: Meta, after: Meta) -> None:
 
 
 class OtherPlan(StateError):
-    """A state that another plan made."""
+    """A state that another plan made, or another version of heptad."""
 
 
 def other_plan(thing: str, expected: str, got: str) -> OtherPlan:

@@ -33,7 +33,6 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from heptad.declare.types import Kind
 from heptad.errors import StateError

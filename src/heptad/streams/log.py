@@ -65,6 +65,11 @@ class Runs(NamedTuple):
     arrivals: Int64s
     runs: list[Run]
 
+    @property
+    def end(self) -> int:
+        """The offset after the last."""
+        return self.first + len(self.arrivals)
+
 
 class Log:
     """One partition of an event log. Open it with `Log.open`, close it with ``close`` or a ``with`` block."""
@@ -171,14 +176,17 @@ class Log:
         times = np.frombuffer(b"".join(arrivals), "<i8").astype(np.int64)
         return Columns(np.arange(start, stop, dtype=np.int64), times, payloads)
 
-    def read_runs(self, start: int, stop: int | None = None) -> Runs:
-        """As `read_columns`, blocks left as they are."""
+    def read_runs(self, start: int, stop: int | None = None, *, most: int | None = None) -> Runs:
+        """As `read_columns`, blocks left as they are; no more once ``most`` bytes were read, but one frame at least."""
         start, stop = self._range(start, stop)
-        arrivals, runs = list[bytes](), list[Run]()
+        arrivals, runs, size = list[bytes](), list[Run](), 0
         for frame in self._frames(start, stop):
             low, high = max(start, frame.first), min(stop, frame.end)
             arrivals.append(frame.arrivals(low, high))
             runs += frame.runs(low, high)
+            size += frame.size
+            if most is not None and size >= most:
+                break
         return Runs(start, np.frombuffer(b"".join(arrivals), "<i8").astype(np.int64), runs)
 
     def truncate_before(self, offset: int) -> None:

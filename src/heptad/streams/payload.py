@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
+import numpy as np
 
 from heptad.declare.types import Kind
 from heptad.declare.vectors import WIDTH
 from heptad.errors import DataError, StateError
-from heptad.plan.batch import Logged
+from heptad.plan.batch import Batch, Column, Logged, batch_from, batch_of
 from heptad.plan.nodes import FieldPlan, Plan, StreamPlan
 from heptad.streams.block import ROW_VERSION
+from heptad.streams.block import decode as decode_block
+from heptad.streams.block import encode as encode_block
+from heptad.streams.frame import Run
 from heptad.streams.log import Columns
 
 _HEAD: Final = 3  # entries before the first value
@@ -61,9 +65,10 @@ class _Stream:
     """One stream's way of writing rows."""
 
     def __init__(self, stream: StreamPlan) -> None:
-        self.name = stream.name
+        self.name, self.plan = stream.name, stream
         self.head = (ROW_VERSION, stream.name, schema_fingerprint(stream))
         self.columns = tuple(f.name for f in stream.fields)
+        self.kinds = tuple(f.kind for f in stream.fields)
         self.names = frozenset(self.columns)
         self.floats = tuple(_HEAD + i for i, f in enumerate(stream.fields) if f.kind is Kind.FLOAT)
         spare = stream.facts if stream.deleted is not None else ()  # a row that deletes says nothing else
@@ -139,6 +144,38 @@ class Codec:
         """Records of the log, decoded, in their order."""
         sides = zip(records.offsets.tolist(), records.arrivals.tolist(), records.payloads, strict=True)
         return [Logged(offset, arrival, *self.decode(data, offset)) for offset, arrival, data in sides]
+
+    def block(self, stream: str, columns: Mapping[str, Column]) -> bytes:
+        """The block (`heptad.streams.block`) of rows that fit the schema, lookups filled."""
+        form = self._streams[stream]
+        _, name, schema = form.head
+        return encode_block(name, schema, form.kinds, [columns[column] for column in form.columns])
+
+    def batches(self, runs: Sequence[Run]) -> list[Batch]:
+        """Records of the log as batches, a few per stream; within one the offsets ascend."""
+        out: list[Batch] = []
+        alone: dict[str, tuple[list[dict[str, Any]], list[int]]] = {}
+        for run in runs:
+            if run.block:
+                out.append(self._batch(run))
+            for offset, payload in enumerate(run.alone, run.first):
+                name, row = self.decode(payload, offset)
+                rows, offsets = alone.setdefault(name, ([], []))
+                rows.append(row)
+                offsets.append(offset)
+        return out + [batch_of(self._streams[name].plan, *some) for name, some in alone.items()]
+
+    def _batch(self, run: Run) -> Batch:
+        name, schema, columns = decode_block(run.block)
+        form = self._streams.get(name)
+        if form is None or (ROW_VERSION, name, schema) != form.head or len(columns) != len(form.columns):
+            raise self._misfit(run.first, ROW_VERSION, name, form)
+        offsets = np.arange(run.first, run.end, dtype=np.int64)
+        held = dict(zip(form.columns, columns, strict=True))
+        if len(columns[0].valid) != len(offsets):
+            rows = offsets - run.first + run.row
+            held = {column: values.take(rows) for column, values in held.items()}
+        return batch_from(form.plan, held, offsets)
 
     def begins(self, stream: str) -> bytes:
         """The bytes that every record of a stream, and no other, begins with."""

@@ -84,16 +84,14 @@ class StoreContract:
         records = {(g, k): bytes([i, j] * 4) for i, g in enumerate(groups) for j, k in enumerate(keys)}
         store.commit(
             Commit(
-                meta(1, 5, pending_from=6), records, ids_added={("r", keys[0]): (1, 2)}, pending_added={0: (6, b"p")},
+                meta(1, 5, pending_from=6), records, ids_added={("r", 1): b"ids"}, pending_added={0: (6, b"p")},
                 values_added=["v"],
             )
         )  # fmt: skip
         with store.snapshot() as snapshot:
             for group in groups:
                 assert snapshot.records(group, keys) == [records[group, key] for key in keys]
-        assert store.saved() == Saved(
-            meta(1, 5, pending_from=6), {("r", keys[0]): (1, 2)}, {0: (6, b"p")}, ["v"]
-        )
+        assert store.saved() == Saved(meta(1, 5, pending_from=6), {("r", 1): b"ids"}, {0: (6, b"p")}, ["v"])
 
     def test_a_snapshot_stands_still_while_others_commit(self, store: Store) -> None:
         store.commit(Commit(meta(1, 10), {(0, ANN): b"ann-one."}, values_added=["a"]))
@@ -127,7 +125,7 @@ class StoreContract:
         with pytest.raises(StateError):
             store.commit(
                 Commit(
-                    worse, {(0, ANN): b"replaced", (0, BOB): b"sneaked."}, {("Sale", ANN): (1, 1)},
+                    worse, {(0, ANN): b"replaced", (0, BOB): b"sneaked."}, {("Sale", 1): b"one"},
                     pending_added={9: (99, b"")}, values_added=["v"],
                 )
             )  # fmt: skip
@@ -140,15 +138,13 @@ class StoreContract:
         assert store.saved().meta.offsets == {0: 5, 1: 1}
 
     def test_a_commit_that_fails_half_way_leaves_nothing(self, store: Store) -> None:
-        store.commit(
-            Commit(meta(1, 10), {(0, ANN): b"standing"}, {("Sale", ANN): (1, 1)}, values_added=["a"])
-        )
+        store.commit(Commit(meta(1, 10), {(0, ANN): b"standing"}, {("Sale", 1): b"one"}, values_added=["a"]))
         before = store.saved()
         with pytest.raises(Broken):
             store.commit(
                 Commit(
-                    meta(2, 20), {(0, ANN): b"replaced", (0, BOB): b"sneaked."}, {("Sale", BOB): (2, 2)},
-                    [("Sale", ANN)], {1: (30, b"")}, values_added=BreaksOff(["b", "c"]),
+                    meta(2, 20), {(0, ANN): b"replaced", (0, BOB): b"sneaked."}, {("Sale", 2): b"two"},
+                    [("Sale", 1)], {1: (30, b"")}, values_added=BreaksOff(["b", "c"]),
                 )
             )  # fmt: skip
         assert store.saved() == before
@@ -156,17 +152,16 @@ class StoreContract:
             assert snapshot.records(0, [ANN, BOB]) == [b"standing", None]
 
     def test_ids_come_and_go(self, store: Store) -> None:
-        long = encode(("x" * 490,))
         ids = {
-            ("Sale", ANN): (-5, -(2**63)), ("Sale", BOB): (2**62, 2**63 - 1), ("Größe" * 60, ANN): (0, 0),
-            ("Sale", long): (7, 7), ("Click", ANN): (1, 2), ("S", b"ale" + ANN): (3, 4),
+            ("Sale", 0): b"", ("Sale", 2**63): b"x" * 64, ("Größe" * 60, 1): b"a", ("S" * 900, 7): b"y" * 5_000,
+            ("Click", 0): b"b", ("S" * 900, 8): b"",
         }  # fmt: skip
         store.commit(Commit(meta(1), ids_added=ids))
         assert store.saved().ids == ids
-        gone = [("Sale", ANN), ("Sale", long), ("Sale", encode(("never was",)))]
-        store.commit(Commit(meta(2), ids_dropped=gone, ids_added={("Sale", ANN): (8, 9)}))
-        del ids["Sale", long]
-        assert store.saved().ids == ids | {("Sale", ANN): (8, 9)}
+        gone = [("Sale", 0), ("S" * 900, 7), ("Sale", 99)]
+        store.commit(Commit(meta(2), ids_dropped=gone, ids_added={("Sale", 0): b"again"}))
+        del ids["S" * 900, 7]
+        assert store.saved().ids == ids | {("Sale", 0): b"again"}
 
     def test_pending_events_come_and_go(self, store: Store) -> None:
         pending = {0: (-5, b"payload"), 300: (2**62, b""), 2: (7, b"\0" * 10_000)}
@@ -196,7 +191,7 @@ class StoreContract:
 
     def test_what_was_committed_is_there_after_close(self, store: Store, opener: Opener) -> None:
         store.commit(
-            Commit(meta(9, 3, pending_from=4), {(1, ANN): b"12345678"}, {("Sale", ANN): (1, 2)}, (), {8: (4, b"p")}, (), ["v"])
+            Commit(meta(9, 3, pending_from=4), {(1, ANN): b"12345678"}, {("Sale", 3): b"ids"}, (), {8: (4, b"p")}, (), ["v"])
         )  # fmt: skip
         saved = store.saved()
         store.close()
@@ -207,7 +202,7 @@ class StoreContract:
             assert snapshot.records(1, [ANN]) == [b"12345678"]
             assert snapshot.values([0]) == ["v"]
         again.commit(Commit(meta(10, 3), pending_dropped=[8], values_added=["w"]))
-        assert again.saved() == Saved(meta(10, 3), {("Sale", ANN): (1, 2)}, {}, ["v", "w"])
+        assert again.saved() == Saved(meta(10, 3), {("Sale", 3): b"ids"}, {}, ["v", "w"])
         again.close()
 
     def test_values_move_with_time(self, opener: Opener) -> None:

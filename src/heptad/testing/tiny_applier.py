@@ -9,7 +9,7 @@ from heptad.plan.batch import Column, Logged, batch_of, column_of
 from heptad.plan.coding import LocalDictionary
 from heptad.plan.nodes import Plan
 from heptad.state.absorb import absorb
-from heptad.state.admission import Admission, Verdict, facts
+from heptad.state.admission import VERDICTS, Admission, Verdict, docket_of
 from heptad.state.layout import layouts_of
 from heptad.state.store import Commit, Meta, Store
 
@@ -36,23 +36,21 @@ class TinyApplier:
 
     def apply(self, count: int, clock: int | None = None) -> list[Verdict]:
         """Decide and apply the next ``count`` records, then move the clock to ``clock`` if given; one commit."""
-        admission, values, entered, verdicts = self._admission, len(self._dictionary), [], []
-        for record in self._log[self._next : self._next + count]:
-            entered += [self._log[offset] for offset, _ in admission.advance(record.arrival)]
-            stream = self._plan.stream(record.stream)
-            verdict = admission.judge(stream, *facts(stream, record.row), record.offset, b"payload")
-            if verdict is Verdict.ACCEPTED and not admission.is_pending(record.offset):
-                entered.append(record)
-            verdicts.append(verdict)
-        if clock is not None:
-            entered += [self._log[offset] for offset, _ in admission.advance(clock)]
-        self._next += len(verdicts)
-        states = self._states(entered)
+        admission, values = self._admission, len(self._dictionary)
+        some = self._log[self._next : self._next + count]
+        ruling = admission.judge(
+            docket_of(self._plan, some), self._next, lambda asked: [b"payload"] * len(asked)
+        )
+        due = ruling.due + (admission.advance(clock) if clock is not None else [])
+        self._next += len(some)
+        states = self._states(
+            [self._log[offset] for offset in [*ruling.entered.tolist(), *(d.offset for d in due)]]
+        )
         changes = admission.changes()
         meta = Meta(self._plan.state_hash, changes.frontier, {0: self._next}, changes.pending_from)
         fresh = self._dictionary.values(range(values, len(self._dictionary)))
         self._store.commit(Commit(meta, states, *changes[2:], fresh))
-        return verdicts
+        return [VERDICTS[code] for code in ruling.verdicts.tolist()]
 
     def _states(self, entered: Iterable[Logged]) -> dict[tuple[int, bytes], bytes]:
         by_stream: dict[str, list[Logged]] = {}

@@ -5,8 +5,8 @@ Keys begin with a letter that says what they hold::
     m                                       meta, as msgpack: format, state hash, frontier, offsets,
                                             pending_from, and how many dictionary values there are
     r  group (u16, big-endian)  key         a record (`state.record`); keys as `state.keys` makes them
-    i  length (u16, big-endian)  stream  id   time and fingerprint (two little-endian int64) of an id
-    j  BLAKE2b-256 of an `i` key too long   the same, then the `i` key itself
+    i  length (u16, big-endian)  stream  number (u64, big-endian)   a block of remembered ids (`state.ids`)
+    j  BLAKE2b-256 of an `i` key too long   the length of the `i` key (u16, big-endian), the `i` key, the block
     p  offset (u64, big-endian)             time (little-endian int64) and payload of a pending event
     v  code (u64, big-endian)               a dictionary value, as msgpack
 """
@@ -25,11 +25,11 @@ import lmdb
 import msgspec
 
 from heptad.errors import StateError
-from heptad.state.store import Commit, Meta, Saved, check_follows, other_plan
+from heptad.state.store import Commit, Meta, OtherPlan, Saved, check_follows, other_plan
 
 T = TypeVar("T")
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 LONGEST: Final = 511  #: bytes of a key, LMDB's limit
 MAP_SIZE: Final = (
     16 << 30
@@ -39,7 +39,7 @@ READERS: Final = 1024  #: snapshots open at once, in all processes
 
 _META: Final = b"m"
 _U16, _U64 = Struct(">H"), Struct(">Q")
-_ID, _TIME = Struct("<qq"), Struct("<q")
+_TIME = Struct("<q")
 _pack, _unpack = msgspec.msgpack.encode, msgspec.msgpack.decode
 
 
@@ -119,7 +119,7 @@ class EmbeddedStore:
     def saved(self) -> Saved:
         with self.snapshot() as snapshot:
             txn, meta = snapshot.txn, snapshot.meta
-            ids = dict([*_short_ids(txn), *_long_ids(txn)])
+            ids = dict(_ids(txn))
             pending = {
                 _U64.unpack_from(key, 1)[0]: (_TIME.unpack_from(value)[0], value[_TIME.size :])
                 for key, value in _under(txn, b"p")
@@ -142,11 +142,11 @@ class EmbeddedStore:
             put, delete = txn.put, txn.delete
             for (group, key), record in change.records.items():
                 put(b"r" + _U16.pack(group) + key, record)
-            for stream, id_ in change.ids_dropped:
-                delete(_id_key(stream, id_)[0])
-            for (stream, id_), facts in change.ids_added.items():
-                name, rest = _id_key(stream, id_)
-                put(name, _ID.pack(*facts) + rest)
+            for stream, number in change.ids_dropped:
+                delete(_ids_key(stream, number)[0])
+            for (stream, number), block in change.ids_added.items():
+                name, rest = _ids_key(stream, number)
+                put(name, rest + block)
             for offset in change.pending_dropped:
                 delete(b"p" + _U64.pack(offset))
             for offset, (time, payload) in change.pending_added.items():
@@ -163,7 +163,7 @@ class EmbeddedStore:
 
     def _check(self, kept: _Kept) -> None:
         if kept.format != FORMAT:
-            raise StateError(
+            raise OtherPlan(
                 f"the state in {self._path}", f"format {FORMAT}", kept.format,
                 "delete the state and let it be rebuilt from the log",
             )  # fmt: skip
@@ -277,29 +277,27 @@ def _under(txn: Any, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
             yield key, value
 
 
-def _id_key(stream: str, id_: bytes) -> tuple[bytes, bytes]:
-    """The key of an id, and what must be kept in its value to get it back."""
+def _ids_key(stream: str, number: int) -> tuple[bytes, bytes]:
+    """The key of a block of ids, and what must be kept in its value to get it back."""
     name = stream.encode()
-    key = b"i" + _U16.pack(len(name)) + name + id_
+    key = b"i" + _U16.pack(len(name)) + name + _U64.pack(number)
     if len(key) <= LONGEST:
         return key, b""
-    return b"j" + hashlib.blake2b(key, digest_size=32).digest(), key
+    return b"j" + hashlib.blake2b(key, digest_size=32).digest(), _U16.pack(len(key)) + key
 
 
-def _named(key: bytes) -> tuple[str, bytes]:
-    """The stream and the id of an `i` key."""
+def _named(key: bytes) -> tuple[str, int]:
+    """The stream and the number of an `i` key."""
     end = 3 + _U16.unpack_from(key, 1)[0]
-    return key[3:end].decode(), key[end:]
+    return key[3:end].decode(), _U64.unpack_from(key, end)[0]
 
 
-def _short_ids(txn: Any) -> Iterator[tuple[tuple[str, bytes], tuple[int, int]]]:
+def _ids(txn: Any) -> Iterator[tuple[tuple[str, int], bytes]]:
     for key, value in _under(txn, b"i"):
-        yield _named(key), _ID.unpack(value)
-
-
-def _long_ids(txn: Any) -> Iterator[tuple[tuple[str, bytes], tuple[int, int]]]:
+        yield _named(key), value
     for _, value in _under(txn, b"j"):
-        yield _named(value[_ID.size :]), _ID.unpack_from(value)
+        end = 2 + _U16.unpack_from(value)[0]
+        yield _named(value[2:end]), value[end:]
 
 
 def _value(packed: bytes) -> Any:

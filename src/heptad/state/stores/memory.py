@@ -23,7 +23,7 @@ class MemoryStore:
         self._meta = Meta(state_hash)
         self._records: _Records = {}
         self._values: list[Any] = []  # only ever appended to
-        self._ids: dict[tuple[str, bytes], tuple[int, int]] = {}
+        self._ids: dict[tuple[str, int], bytes] = {}
         self._pending: dict[int, tuple[int, bytes]] = {}
         self._lock = threading.Lock()
         self._open: weakref.WeakSet[MemorySnapshot] = weakref.WeakSet()
