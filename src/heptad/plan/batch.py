@@ -188,12 +188,10 @@ def _mixed(row: Mapping[str, Any], fields: Sequence[FieldPlan]) -> int:
 def _words(column: Column, kind: Kind) -> NDArray[np.int64]:
     """`_word` of every cell; where it is null, anything."""
     values = column.values
-    if values.dtype == np.float64 and values.ndim == 1:
+    if values.dtype == np.float64:
         return (values + 0.0).view(np.int64)
-    if values.dtype != object and values.ndim == 1:
+    if values.dtype != object:
         return values.astype(np.int64, copy=False)
-    if values.ndim > 1:
-        return np.array([_word(value, kind) for value in values.tolist()], np.int64)
     distinct, which = column.factors()
     words = np.array([0 if value is None else _word(value, kind) for value in distinct.tolist()], np.int64)
     return words[which] if len(words) else np.zeros(len(values), np.int64)

@@ -133,29 +133,30 @@ def _counted(batch: Batch, slot: SlotPlan, dictionary: Dictionary) -> _Counted:
     column = batch.columns[slot.column]
     row = np.flatnonzero(counts & column.valid)
     kind = batch.stream.by_name[slot.column].kind
-    values = column.values if len(row) == len(batch) else column.values[row]
+    some = column if len(row) == len(batch) else column.take(row)
     if kind is Kind.TEXTS:
-        row, values = _elements(row, values)
-    seen = _SEES[catalogue.get(slot.aggregation).sees](values, kind, slot, dictionary)
+        row, elements = _elements(row, some.values)
+        some = Column(elements, np.ones(len(elements), np.bool_))
+    seen = _SEES[catalogue.get(slot.aggregation).sees](some, kind, slot, dictionary)
     return _Counted(row, seen, kind is Kind.TEXTS)
 
 
-def _as_hashes(values: NDArray[Any], kind: Kind, slot: SlotPlan, dictionary: Dictionary) -> NDArray[Any]:
-    return hashed(values)
+def _as_hashes(column: Column, kind: Kind, slot: SlotPlan, dictionary: Dictionary) -> NDArray[Any]:
+    return hashed(column.values)
 
 
-def _as_values(values: NDArray[Any], kind: Kind, slot: SlotPlan, dictionary: Dictionary) -> NDArray[Any]:
-    return coded(Column(values, np.ones(len(values), np.bool_)), kind, dictionary)
+def _as_values(column: Column, kind: Kind, slot: SlotPlan, dictionary: Dictionary) -> NDArray[Any]:
+    return coded(column, kind, dictionary)
 
 
-def _as_places(values: NDArray[Any], kind: Kind, slot: SlotPlan, dictionary: Dictionary) -> NDArray[Any]:
+def _as_places(column: Column, kind: Kind, slot: SlotPlan, dictionary: Dictionary) -> NDArray[Any]:
     """Places in the vocabulary; its length for a value that is not in it."""
     places = {value: place for place, value in enumerate(slot.params.vocabulary)}
-    rows = values.tolist()
+    rows = column.values.tolist()
     return np.fromiter((places.get(value, len(places)) for value in rows), np.int64, len(rows))
 
 
-_SEES: dict[str, Callable[[NDArray[Any], Kind, SlotPlan, Dictionary], NDArray[Any]]] = {
+_SEES: dict[str, Callable[[Column, Kind, SlotPlan, Dictionary], NDArray[Any]]] = {
     "values": _as_values, "hashes": _as_hashes, "places": _as_places,
 }  # fmt: skip
 

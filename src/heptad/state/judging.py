@@ -8,7 +8,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from heptad.algebra.kernels.distinct import mixed
+from heptad.algebra.kernels.alike import mixed
 
 ACCEPTED, LATE, FUTURE, DUPLICATE, CONFLICT = range(5)
 NEVER = -(2**63)  #: the frontier before the first event

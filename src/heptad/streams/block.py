@@ -10,16 +10,16 @@ Byte layout, little-endian, version 1 (golden vectors: ``tests/unit/streams/test
      8  4      the schema's fingerprint (`heptad.streams.payload`)
     12  2      bytes of the stream's name, which follows
     then c columns, one after the other, in the order of the class:
-     0  1      encoding: 0 integers, 1 booleans, 2 floats, 3 dictionary, 4 msgpack
-     1  1      bytes of one value: 1, 2, 4 or 8; 0 for msgpack
+     0  1      encoding: 0 integers, 1 booleans, 2 floats, 3 dictionary
+     1  1      bytes of one value: 1, 2, 4 or 8
      2  1      1 where some rows are null, else 0
      3  1      zero
-     4  4      d, bytes of the dictionary (of the values, for msgpack)
+     4  4      d, bytes of the dictionary
      8  8      base, int64
     16  n/8    only where some are null: a bit per row, lowest first, set where there is a value; rounded up
         d      dictionary: a msgpack array of the different values, in order of appearance
         n w    values: unsigned integers of w bytes, each less than the value by base (with w = 8 and base 0: int64);
-               float64; or places in the dictionary. With msgpack: none, the d bytes are an array of n values.
+               float64; or places in the dictionary.
 
 A row of a block and the same row logged alone are one event: `payloads` gives the very bytes of the latter.
 """
@@ -42,7 +42,7 @@ VERSION: Final = 1
 ROW_VERSION: Final = 1  #: of a row logged alone, see `heptad.streams.payload`
 MARK: Final = 0xC1
 _HEAD, _COLUMN = Struct("<BBHIIH"), Struct("<BBBBIq")
-_INTEGERS, _BOOLEANS, _FLOATS, _DICTIONARY, _MSGPACK = range(5)
+_INTEGERS, _BOOLEANS, _FLOATS, _DICTIONARY = range(4)
 _UNSIGNED: Final = {1: "u1", 2: "<u2", 4: "<u4"}
 _pack, _unpack = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder().decode
 
@@ -76,9 +76,6 @@ def _encoded(kind: Kind, column: Column) -> list[bytes]:
         dictionary = _pack(distinct.tolist())
         codes = which.astype(_UNSIGNED[width]).tobytes()
         return [_COLUMN.pack(_DICTIONARY, width, flag, 0, len(dictionary), 0), nulls, dictionary, codes]
-    if values.ndim > 1:
-        packed = _pack(values.tolist())
-        return [_COLUMN.pack(_MSGPACK, 0, flag, 0, len(packed), 0), nulls, packed]
     if kind is Kind.FLOAT:
         return [_COLUMN.pack(_FLOATS, 8, flag, 0, 0, 0), nulls, values.astype("<f8", copy=False).tobytes()]
     encoding = _BOOLEANS if kind is Kind.BOOL else _INTEGERS
@@ -152,8 +149,6 @@ def _column(data: bytes, at: int, n: int) -> tuple[int, Column, int]:
         listed = [tuple(value) if isinstance(value, list) else value for value in _unpack(extra)]
         which = np.frombuffer(data, _UNSIGNED[width], n, at).astype(np.int64)
         column = Repeating.of(Factors(np.fromiter(listed, object, len(listed)), which), valid)
-    elif encoding == _MSGPACK:
-        column = Column(np.array(_unpack(extra), np.float64), valid)
     else:
         raise _misfit(f"a column in encoding {encoding}")
     return encoding, column, end
