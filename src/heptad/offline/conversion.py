@@ -60,9 +60,17 @@ def convert(values: Any, field: FieldPlan, thing: str, reading: Reading) -> Colu
         column = _vectors(values, thing, reading, field.size)
     else:
         column = _CONVERT[field.kind](values, thing, reading)
-    if not field.optional and field.kind is not Kind.FLOAT:
-        _refuse(~column.valid, values, thing, f"a value of kind {field.kind}", "fill it, or drop these rows")
+    if not field.optional:
+        stated(column, True, values, thing, field.kind)
     return column
+
+
+def stated(column: Column, where: NDArray[np.bool_] | bool, values: Any, thing: str, kind: Kind) -> None:
+    """Raise `BadRows` where a column is null in rows that must have a value; NaN is one for a float."""
+    if kind is not Kind.FLOAT:
+        _refuse(
+            ~column.valid & where, values, thing, f"a value of kind {kind}", "fill it, or drop these rows"
+        )
 
 
 def absent(field: FieldPlan, n: int) -> Column:
@@ -216,7 +224,7 @@ def _vectors(values: Any, thing: str, reading: Reading, size: int) -> Column:
     held = np.zeros((len(values), size), np.float32)
     held[valid] = _filled(flat, float("nan")).reshape(-1, size)
     _refuse(
-        ~np.isfinite(held).all(axis=1),
+        np.asarray(~np.isfinite(held).all(axis=1)),
         values,
         thing,
         f"{expected}, none null, NaN or infinite",

@@ -14,7 +14,7 @@ from pyarrow import csv, parquet
 
 from heptad.declare.types import Kind
 from heptad.errors import DataError
-from heptad.offline.conversion import Reading, absent, convert
+from heptad.offline.conversion import Reading, absent, convert, stated
 from heptad.plan.batch import TIMELESS, Batch, Column, tie_of
 from heptad.plan.nodes import StreamPlan
 
@@ -56,11 +56,13 @@ def from_table(stream: StreamPlan, table: Any, called: Mapping[str, str], readin
     """The rows of an Arrow table as a batch of the stream; see `read`."""
     n = table.num_rows
     columns: dict[str, Column] = {}
+    spare = stream.facts if stream.deleted is not None else ()  # a row that deletes says nothing else
     for field in stream.fields:
         name = called.get(field.name, field.name)
         if name in table.column_names:
             values = table.column(name).combine_chunks()
-            columns[field.name] = convert(values, field, f"{stream.name}.{field.name}", reading)
+            lenient = replace(field, optional=True) if field in spare else field
+            columns[field.name] = convert(values, lenient, f"{stream.name}.{field.name}", reading)
         elif field.lookup is not None or field.optional:
             columns[field.name] = absent(field, n)
         else:
@@ -68,6 +70,15 @@ def from_table(stream: StreamPlan, table: Any, called: Mapping[str, str], readin
                 f"{stream.name}.{field.name}", f"a column {name!r}",
                 f"columns {', '.join(table.column_names)}", f"name it: names={{{field.name!r}: 'COLUMN'}}",
             )  # fmt: skip
+    if stream.deleted is not None:
+        marker = columns[stream.deleted.name]
+        stays = ~(marker.valid & (marker.values != 0))
+        for field in stream.facts:
+            name = called.get(field.name, field.name)
+            if not field.optional and name in table.column_names:
+                stated(
+                    columns[field.name], stays, table.column(name), f"{stream.name}.{field.name}", field.kind
+                )
     time = columns[stream.time.name].values if stream.time else np.full(n, TIMELESS, np.int64)
     offset = np.arange(n, dtype=np.int64)
     return with_ties(Batch(stream, time, offset, offset, columns))

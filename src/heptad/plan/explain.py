@@ -95,7 +95,9 @@ def _lines(plan: Plan) -> Iterator[str]:
 
 def _table(plan: Plan, place: int, group: GroupPlan) -> Iterator[str]:
     stream = plan.stream(group.stream)
-    more = f", {row_bytes(group):,} for each row of the last {format_duration(stream.lag)}" if stream.lag else ""
+    more = (
+        f", {row_bytes(group):,} for each row of the last {format_duration(stream.lag)}" if stream.lag else ""
+    )
     yield f"group {place}  {group.name}, {key_bytes(group):,} bytes per key{more}"
     behind = f", valid before t - {format_duration(stream.lag)}" if stream.lag else ""
     yield f"  newest row{behind}{f', for {format_duration(stream.ttl)}' if stream.ttl is not None else ''}"

@@ -221,18 +221,6 @@ def a_ttl_of_more_than_a_century():
 
 
 @wrong(
-    "lag of Shop",
-    "zero or more",
-    "-3600000000 microseconds",
-    "write lag='1h'",
-)
-def a_table_that_runs_ahead():
-    class Shop(hp.Table, lag="-1h"):
-        shop: hp.Id
-        since: hp.Time
-
-
-@wrong(
     "event View",
     "no hp.Version or hp.Deleted: only the rows of a table have them",
     "rev",

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from heptad.declare.data import Data
-from heptad.declare.types import Kind, Role
+from heptad.declare.labels import label
+from heptad.declare.schema import Event, Table
+from heptad.declare.types import Deleted, Id, Kind, Role, Time
 from heptad.errors import DataError
 from heptad.offline.conversion import Reading, convert
 from heptad.offline.sources import read, rows_of
@@ -29,7 +31,7 @@ ROWS = [
     {"buy_id": "b1", "ts": 1_000_000, "user": 7, "item": "x", "amount": 3, "paid": 1.5, "gift": True, "device": "web"},
     {"buy_id": "b2", "ts": 2_500_000, "user": -7, "item": "", "amount": None, "paid": None, "gift": None, "device": None},
 ]  # fmt: skip
-EXPECTED = [row | {"tags": None, "brand": None, "shelf": None} for row in ROWS]
+EXPECTED = [row | {"tags": None, "brand": None, "shelf": None, "look": None, "face": None} for row in ROWS]
 
 
 def read_rows(source, stream=BUY, **options):
@@ -63,17 +65,17 @@ def test_parquet_takes_the_columns_it_needs(tmp_path):
 def test_csv_reads_ids_times_lists_and_gaps(tmp_path):
     path = tmp_path / "items.csv"
     path.write_text(
-        "film,since,tags,brand,shelf,price,note\n"
-        "007,2020-01-01T00:00:00Z,x|y,a,1,0.5,hm\n"
-        "8,2020-01-01T02:00:00+02:00,,,,,\n"
+        "film,since,rev,tags,brand,shelf,price,note\n"
+        "007,2020-01-01T00:00:00Z,3,x|y,a,1,0.5,hm\n"
+        "8,2020-01-01T02:00:00+02:00,4,,,,,\n"
     )
     got = read_rows(path, ITEM, names={"item": "film"})
-    day = 1_577_836_800_000_000
+    always = {"since": 1_577_836_800_000_000, "gone": None, "face": None}
     assert got == [
-        {"item": "007", "since": day, "tags": ["x", "y"], "brand": "a", "shelf": 1, "price": 0.5},
-        {"item": "8", "since": day, "tags": None, "brand": None, "shelf": None, "price": None},
+        {"item": "007", "rev": 3, "tags": ["x", "y"], "brand": "a", "shelf": 1, "price": 0.5} | always,
+        {"item": "8", "rev": 4, "tags": None, "brand": None, "shelf": None, "price": None} | always,
     ]
-    path.write_text("item,since\n7,100\n-8,200\n")
+    path.write_text("item,since,rev\n7,100,0\n-8,200,0\n")
     assert [row["item"] for row in read_rows(path, ITEM, reading=Reading(unit="s"))] == [7, -8]
     assert [row["since"] for row in read_rows(path, ITEM, reading=Reading(unit="s"))] == [
         100_000_000,
@@ -83,9 +85,28 @@ def test_csv_reads_ids_times_lists_and_gaps(tmp_path):
 
 def test_csv_names_the_row_it_cannot_read(tmp_path):
     path = tmp_path / "items.csv"
-    path.write_text("item,since,price\n1,5,0.5\n1,5,dear\n")
+    path.write_text("item,since,rev,price\n1,5,0,0.5\n1,5,0,dear\n")
     with pytest.raises(DataError, match=r"price: expected a number, got 'dear' in row 1 \(1 such rows\)"):
         read(ITEM, path)
+
+
+class Shop(Table):
+    shop: Id
+    gone: Deleted
+    town: str
+
+
+def test_only_a_row_that_deletes_may_leave_its_facts_out():
+    shop = compile_features(Data(static={"town": Shop.town}), label(Visit)).stream("Shop")
+    rows = {"shop": ["a", "b"], "gone": [False, True], "town": ["Ulm", None]}
+    assert [row["town"] for row in read_rows(rows, shop)] == ["Ulm", None]
+    with pytest.raises(DataError, match=r"Shop.town: expected a value of kind text, got None in row 0"):
+        read(shop, rows | {"town": pa.nulls(2, pa.string())})
+
+
+class Visit(Event):
+    ts: Time
+    shop: Id
 
 
 def column(kind, values, optional=False, arrow=None, reading=Reading()):
@@ -180,7 +201,7 @@ def test_files_that_are_none(tmp_path):
 
 
 def test_pandas_integers_with_gaps_are_integers():
-    frame = pd.DataFrame({"item": ["a", "b"], "since": [0, 0], "shelf": [1, None]})
+    frame = pd.DataFrame({"item": ["a", "b"], "since": [0, 0], "rev": [0, 0], "shelf": [1, None]})
     assert frame["shelf"].dtype == np.float64
     assert [row["shelf"] for row in read_rows(frame, ITEM)] == [1, None]
 
