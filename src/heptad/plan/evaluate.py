@@ -20,6 +20,8 @@ from heptad.plan.nodes import ExpressionColumn, Node
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
 
+_NONE: Final = np.array(None, object)
+
 
 def evaluate(column: ExpressionColumn, leaf: Callable[[Node], Array], n: int) -> Array:
     """The column's n values: float64 with NaN for null, or objects with None for a category.
@@ -50,7 +52,7 @@ def _null(values: Array) -> NDArray[np.bool_]:
     if values.dtype != object:
         flat: NDArray[np.bool_] = np.isnan(values if values.ndim == 1 else values[:, 0])
         return flat
-    return np.fromiter((value is None for value in values), np.bool_, len(values))
+    return np.asarray(np.equal(values, _NONE), np.bool_)
 
 
 def _known(result: Array, *args: Array) -> Floats:
@@ -64,9 +66,7 @@ def _known(result: Array, *args: Array) -> Floats:
 def _compared(ufunc: Callable[[Array, Array], Array]) -> Callable[[Node, Array, Array], Floats]:
     def compare(_: Node, a: Array, b: Array) -> Floats:
         if a.dtype == object:  # ids and texts, each as it is: 1 and "1" differ
-            pairs = zip(a.tolist(), b.tolist(), strict=True)
-            equal = np.fromiter((x == y for x, y in pairs), np.bool_, len(a))
-            return _known(equal if ufunc is np.equal else ~equal, a, b)
+            return _known(np.asarray(ufunc(a, b), np.bool_), a, b)
         return _known(ufunc(a, b), a, b)
 
     return compare
@@ -91,22 +91,31 @@ def _coalesce(_: Node, x: Array, default: Array) -> Array:
 
 
 def _cross(node: Node, *columns: Array) -> Array:
-    texts = zip(*(map(spelled, column.tolist()) for column in columns), strict=True)
-    crossed = (None if None in row else "×".join(row) for row in texts)
+    crossed: list[Any] = ["×".join(row) for row in zip(*map(_spelled, columns), strict=True)]
     if isinstance(node.value, int):
-        buckets = node.value
-        crossed = (None if text is None else bucket(text, buckets) for text in crossed)
-    return np.fromiter(crossed, object, len(columns[0]))
+        buckets = {text: bucket(text, node.value) for text in set(crossed)}
+        crossed = [buckets[text] for text in crossed]
+    out = np.fromiter(crossed, object, len(crossed))
+    for column in columns:
+        out[_null(column)] = None
+    return out
 
 
-def spelled(value: Any) -> str | None:
-    """A category or number as a part of a cross; None for null.
+def _spelled(column: Array) -> list[str]:
+    """The parts of a cross, each value spelled once; anything for a null."""
+    values = column.tolist()
+    parts = {value: spelled(value) for value in set(values)}
+    return [parts[value] for value in values]
+
+
+def spelled(value: Any) -> str:
+    """A category or number as a part of a cross; empty for null.
 
     >>> spelled(3.0), spelled(0.5), spelled("a×b"), spelled(float("nan"))
-    ('3', '0.5', 'a\\\\×b', None)
+    ('3', '0.5', 'a\\\\×b', '')
     """
     if value is None or value != value:
-        return None
+        return ""
     if type(value) is str:
         return value.replace("\\", "\\\\").replace("×", "\\×")
     return str(int(value)) if type(value) is int or value.is_integer() else repr(value)
