@@ -16,7 +16,8 @@ def lift(events: Events, params: Params) -> Words:
         fits = (events.values >= -most) & (events.values <= most)
         scaled = np.where(fits, events.values, 0) * np.int64(10**params.decimals)
     else:
-        product = events.values * 10.0**params.decimals
+        with np.errstate(over="ignore"):  # infinite is too large as well
+            product = events.values * 10.0**params.decimals
         fits = np.abs(product) < 2.0**62
         scaled = np.rint(np.where(fits, product, 0.0)).astype(np.int64)
     words[:, 0] = scaled
