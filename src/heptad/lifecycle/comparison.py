@@ -19,6 +19,7 @@ from heptad.lifecycle.requests import factorize
 Floats = NDArray[np.float64]
 
 DEPTHS: Final = (10, 100)
+PER_PAIR: Final = "logloss of pairs"
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +27,7 @@ class Contender:
     """One model on the test pairs.
 
     ``score`` (p,) orders the candidates; ``probability`` (p,) is None for a model that gives none.
-    ``values[metric]`` is per request (n,) for ranking metrics and per pair (p,) for probabilities.
+    ``values[metric]`` is per request (n,), but `PER_PAIR` per pair (p,).
     """
 
     name: str
@@ -40,7 +41,7 @@ class Contender:
     @property
     def scores(self) -> Scores:
         """As the gate takes it: only per-request values, which every contender has for the same requests."""
-        per_request = {name: values for name, values in self.values.items() if "@" in name}
+        per_request = {name: values for name, values in self.values.items() if name != PER_PAIR}
         return Scores(self.metrics, per_request)
 
 
@@ -117,7 +118,7 @@ def _measure(
             "ne": classification.ne(probability, pairs.label),
             "ece": calibration.ece(probability, pairs.label),
         }
-        values["logloss"] = classification.logloss_rows(probability, pairs.label)
+        values[PER_PAIR] = classification.logloss_rows(probability, pairs.label)
     kpi = kpi_of(pairs, lists[:, : system.requirements.shown], acted)
     return Contender(name, score, probability, metrics, values, kpi, lists)
 

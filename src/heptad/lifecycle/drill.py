@@ -12,15 +12,15 @@ from typing import Any, Final
 import numpy as np
 
 from heptad.declare.system import Declaration
-from heptad.lifecycle.evaluate import MAIN, evaluation_set
+from heptad.lifecycle.evaluate import MAIN
 from heptad.lifecycle.history import History
 from heptad.lifecycle.retrain import CHAMPION, Attempt, challenge
-from heptad.lifecycle.shift import renew_items
+from heptad.lifecycle.task import task_of
 from heptad.lifecycle.training import Effort, Rows, Trained
 from heptad.lifecycle.watch import drift_trigger, monitor_of, one_per_request, watched
 from heptad.monitoring.drift import DriftReport
 from heptad.registry.registry import Registry
-from heptad.times import duration, format_duration, format_instant
+from heptad.times import HOUR, duration, format_duration, format_instant
 
 #: Requests looked at per window of the watch, the windows before the shift, and those after it before the
 #: drill gives up; at least `FEWEST` of them are there, narrower than declared where the history is short.
@@ -30,6 +30,18 @@ PATIENCE: Final = 4
 FEWEST: Final = 5
 
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A change of the world on demand: ``make`` gives the history with it from a moment on, ``what`` names it."""
+
+    make: Callable[[History, Declaration, int], History]
+    what: str
+
+    def of(self, history: History, system: Declaration, at: int) -> tuple[History, str]:
+        """The shifted history, and what happened."""
+        return self.make(history, system, at), self.what
 
 
 @dataclass
@@ -70,26 +82,37 @@ def run_drill(
     end: int,
     effort: Effort,
     say: Say,
+    shift: Shift | None = None,
 ) -> Outcome:
-    """Watch from the champion's cut to ``end``; the shift comes after the `QUIET` windows.
+    """Watch to ``end``; the shift comes after the `QUIET` windows.
+
+    Where labels are settled at once the watch begins at the champion's cut. Where they lag, it begins as much
+    earlier as it takes until a challenger can have learned from the shifted world and been tested on it, with a
+    champion trained for then.
 
     At each window that shows drift a challenger is trained on what came before the window and tested on the
     window itself; where it is refused a retraining stays due: a window later there is more data. The drill ends when a
     challenger that was trained on the shift is promoted.
     """
-    began = champion.cut
-    window = max(1, min(duration(drift_trigger(system).window), (end - began) // FEWEST))
+    task = task_of(system)
+    delay = task.delay(system)
+    window, began = _windows(history, system, champion, delay, end)
+    if delay:
+        say("training the champion that is watched")
+        champion = task.train(history.before(began), system, began, effort=effort, all_others=False)
     shift_at = began + QUIET * window
-    shifted = renew_items(history, system.ranking.item.name, shift_at)
+    patience = PATIENCE + -(-2 * delay // window)
+    waited = False
+    shifted, what = (shift or Shift(task.shifted, task.shift)).of(history, system, shift_at)
     out = Outcome(shift_at)
     monitor = monitor_of(system, champion)
     said, due, now = False, False, began + window
-    for number in range(min(QUIET + PATIENCE, (end - began) // window)):
+    for number in range(min(QUIET + patience, (end - began) // window)):
         begin, now = began + number * window, began + (number + 1) * window
         if not said and begin >= shift_at:
-            out.note(shift_at, "shift injected", "every second item is replaced by a new one")
+            out.note(shift_at, "shift injected", what)
             said = True
-        tested = evaluation_set(shifted, system, champion, begin, now, most=PER_WINDOW, seed=number)
+        tested = task.seen_set(shifted, system, champion, begin, now, most=PER_WINDOW, seed=number)
         if len(tested.pairs) == 0:
             continue
         monitor.restart()
@@ -98,18 +121,55 @@ def run_drill(
         out.timeline.append(report.timeline())
         out.columns = [column.to_json() for column in report.columns]
         say(f"{format_instant(now)[:10]}: largest PSI {report.worst.psi:.2f} ({report.worst.name})")
+        if report.drifted and not (due and waited):
+            _detected(report, now, out)
         due = due or bool(report.drifted)
         if not due:
+            continue
+        if delay and begin >= shift_at and now - window - 2 * delay <= shift_at:
+            if not waited:
+                settled = format_instant(shift_at + window + 2 * delay)[:10]
+                out.note(
+                    now,
+                    "retraining waits",
+                    f"labels of what drifted are settled, and tested on, after {settled}",
+                )
+            waited = True
             continue
         attempt = _answer(shifted, system, champion, registry, name, report, now, window, effort, out)
         if attempt.verdict.passed:
             champion, monitor, due = attempt.trained, monitor_of(system, attempt.trained), False
-            if attempt.trained.cut > shift_at:
+            if attempt.trained.cut - delay > shift_at:
                 out.promoted = attempt
                 break
     say("training a challenger on shuffled labels")
     _corrupted(shifted, system, champion, registry, name, now, window, effort, out)
     return out
+
+
+def _windows(
+    history: History, system: Declaration, champion: Trained, delay: int, end: int
+) -> tuple[int, int]:
+    """How wide the windows of the watch are and when it begins, microseconds."""
+    declared = duration(drift_trigger(system).window)
+    if not delay:
+        return max(1, min(declared, (end - champion.cut) // FEWEST)), champion.cut
+    time = history.batches[system.label.event.__name__].time
+    half = (
+        int(time.max()) - int(time.min())
+    ) // 2  # what a champion of the first half is left to be watched in
+    window = max(HOUR, min(declared, (half - 2 * delay) // FEWEST))
+    return window, int(time.max()) + 1 - FEWEST * window - 2 * delay
+
+
+def _detected(report: DriftReport, now: int, out: Outcome) -> None:
+    worst = report.worst
+    detail = (
+        f"PSI of {worst.name} {worst.psi:.2f}, threshold {worst.threshold:.2f}, {worst.n_current} requests"
+    )
+    out.note(now, "drift detected", detail)
+    if out.detected_at is None and now > out.shift_at:
+        out.detected_at = now
 
 
 def _answer(
@@ -125,23 +185,20 @@ def _answer(
     out: Outcome,
 ) -> Attempt:
     """Train and judge a challenger."""
-    worst, reason = report.worst, "a retraining is still due"
+    reason = "a retraining is still due"
     if report.drifted:
         reason = f"drift: {', '.join(report.drifted)}"
-        detail = f"PSI of {worst.name} {worst.psi:.2f}, threshold {worst.threshold:.2f}, {worst.n_current} requests"
-        out.note(now, "drift detected", detail)
-        if out.detected_at is None and now > out.shift_at:
-            out.detected_at = now
     span = format_duration(window)
     attempt = challenge(
         registry, name, system, history, champion,
         now=now, held_back=window, effort=effort, reason=reason,
     )  # fmt: skip
-    ours, theirs = (attempt.comparison.contenders[who].metrics["ndcg@10"] for who in (MAIN, CHAMPION))
+    metric = task_of(system).metric
+    ours, theirs = (attempt.comparison.contenders[who].metrics[metric] for who in (MAIN, CHAMPION))
     out.note(
         now,
         "retrain",
-        f"{attempt.version.name}: NDCG@10 {ours:.3f}, champion {theirs:.3f}, over the last {span}",
+        f"{attempt.version.name}: {metric} {ours:.3f}, champion {theirs:.3f}, over the last {span}",
     )
     if attempt.verdict.passed:
         out.note(now, "promoted", f"{attempt.version.name} is champion")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 
 from heptad.declare.serving import Cap, Popular
 from heptad.declare.system import Declaration
+from heptad.errors import DataError
 from heptad.evaluation import calibration
 from heptad.evaluation.gate import Verdict, judge
 from heptad.evaluation.kpi import LossAndKPI, disagreements
 from heptad.lifecycle.comparison import Comparison, compare, source_scores
 from heptad.lifecycle.history import History
 from heptad.lifecycle.pairs import Pairs, features_of, pairs_of
-from heptad.lifecycle.prediction import Predictor
+from heptad.lifecycle.prediction import Predicts
 from heptad.lifecycle.training import Trained, settled_requests
+from heptad.retrieval.blend import Retriever
 from heptad.serving.rerank import Ranked, rerank
 
 #: The model under test, as reports call it.
@@ -47,12 +49,19 @@ def evaluation_set(
         chosen = np.random.default_rng(seed).choice(chosen, most, replace=False)
     mask = np.zeros(len(requests), np.bool_)
     mask[chosen] = True
-    pairs = pairs_of(history, system, trained.retriever, requests.select(mask))
+    pairs = pairs_of(history, system, known_retriever(trained.retriever), requests.select(mask))
     return Tested(pairs, features_of(history, system, pairs))
 
 
+def known_retriever(retriever: Retriever | None) -> Retriever:
+    """The candidate sources of a ranking system; DataError where there are none."""
+    if retriever is None:
+        raise DataError("trained system", "a retriever", "none", "train a ranking system")
+    return retriever
+
+
 def evaluate(
-    system: Declaration, tested: Tested, models: Mapping[str, Predictor], main: str = MAIN
+    system: Declaration, tested: Tested, models: Mapping[str, Predicts], main: str = MAIN
 ) -> Comparison:
     """Every model, and every candidate source alone, on the test pairs.
 
@@ -107,17 +116,21 @@ def decide(
     )
 
 
-def metrics_section(comparison: Comparison, main: str = MAIN) -> dict[str, Any]:
-    """metrics, intervals and paired differences as the run summary holds them."""
-    contenders = comparison.contenders
-    ranked = ("ndcg@10", "recall@10", "recall@100", "hit@10")
-    intervals = {name: {m: _ends(comparison.interval(name, m)) for m in ranked} for name in contenders}
+def metrics_section(
+    comparison: Comparison,
+    main: str = MAIN,
+    *,
+    sure: Sequence[str] = ("ndcg@10", "recall@10", "recall@100", "hit@10"),
+) -> dict[str, Any]:
+    """metrics, the intervals of the ``sure`` ones, and paired differences of the first, as the summary holds them."""
+    contenders, first = comparison.contenders, sure[0]
+    intervals = {name: {m: _ends(comparison.interval(name, m)) for m in sure} for name in contenders}
     paired = []
     for name in contenders:
         if name != main:
-            found = comparison.paired(main, name, "ndcg@10")
+            found = comparison.paired(main, name, first)
             row = {"difference": found.estimate, "low": found.low, "high": found.high}
-            paired.append({"metric": "ndcg@10", "model": main, "against": name, **row})
+            paired.append({"metric": first, "model": main, "against": name, **row})
     return {
         "metrics": {name: dict(c.metrics) for name, c in contenders.items()},
         "intervals": intervals,
@@ -125,12 +138,14 @@ def metrics_section(comparison: Comparison, main: str = MAIN) -> dict[str, Any]:
     }
 
 
-def slice_section(comparison: Comparison, chosen: NDArray[np.bool_]) -> dict[str, Any]:
-    """The ranking metrics over some of the requests, with intervals."""
+def slice_section(
+    comparison: Comparison, chosen: NDArray[np.bool_], metrics_: Sequence[str] = ("ndcg@10", "recall@10")
+) -> dict[str, Any]:
+    """Per-request metrics over some of the requests, with intervals."""
     metrics: dict[str, dict[str, float]] = {}
     intervals: dict[str, dict[str, list[float]]] = {}
     for name in comparison.contenders:
-        for metric in ("ndcg@10", "recall@10"):
+        for metric in metrics_:
             found = comparison.interval(name, metric, chosen)
             metrics.setdefault(name, {})[metric] = found.estimate
             intervals.setdefault(name, {})[metric] = _ends(found)

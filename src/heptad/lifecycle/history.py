@@ -30,6 +30,12 @@ class History:
         }
         return History(self.plan, kept)
 
+    @property
+    def end(self) -> int:
+        """The moment after the last row became known: all of it is known then."""
+        last = [int(known_from(batch).max()) for batch in self.batches.values() if len(batch)]
+        return 1 + max(last, default=0)
+
     def offsets_at(self, t: NDArray[np.int64]) -> NDArray[np.int64] | None:
         """The log's end at each moment, as a replay would meet it; None where a row's time says all."""
         return None if self._knowledge is None else self._knowledge.before(t)
@@ -39,8 +45,9 @@ class History:
         return Knowledge.of(self.batches)
 
     def only(self, *columns: str) -> Plan:
-        """The plan cut down to these output columns."""
-        return replace(self.plan, columns=tuple(c for c in self.plan.columns if c.name in columns))
+        """The plan cut down to these output columns and what they are derived from."""
+        needed = self.plan.needed(columns)
+        return replace(self.plan, columns=tuple(c for c in self.plan.columns if c.name in needed))
 
     @property
     def hash(self) -> str:

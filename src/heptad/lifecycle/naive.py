@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 
 from heptad.declare.system import Declaration
 from heptad.evaluation.bootstrap import mean_interval
-from heptad.lifecycle.evaluate import Tested, evaluate
+from heptad.lifecycle.evaluate import Tested
 from heptad.lifecycle.history import History
-from heptad.lifecycle.pairs import Pairs, features_of
-from heptad.lifecycle.training import Rows, Trained, fit
-
-METRIC: Final = "ndcg@10"
+from heptad.lifecycle.pairs import Pairs
+from heptad.lifecycle.task import task_of
+from heptad.lifecycle.training import Rows, Trained
 
 
 @dataclass(frozen=True)
@@ -50,33 +49,35 @@ WAYS: Final = (
 def study(
     history: History, system: Declaration, trained: Trained, tested: Tested, *, most: int, seed: int = 0
 ) -> dict[str, Any]:
-    """The summary's ``disease`` section: offline and replayed NDCG@10 of every way, with intervals.
+    """The summary's ``disease`` section: offline and replayed metric of every way, with intervals.
 
     One training set and one test set for all ways, cut to ``most`` requests each; only the time at which
     features are taken differs.
     """
+    most *= task_of(system).per_request
     rows = _fewer_rows(trained.rows, most, seed)
     test = _fewer(tested.pairs, most, seed)
     columns = {name: values[test] for name, values in tested.columns.items()}
     kept = Tested(tested.pairs.take(test), columns)
     last = int(max(batch.time.max(initial=0) for batch in history.batches.values()))
     found = [_row(way, history, system, trained.cut, rows, kept, last + 1) for way in WAYS]
-    return {"metric": METRIC, "rows": found}
+    return {"metric": task_of(system).metric, "rows": found}
 
 
 def _row(
     way: Way, history: History, system: Declaration, cut: int, rows: Rows, test: Tested, end: int
 ) -> dict[str, Any]:
+    task = task_of(system)
     train_t = way.moment(rows.pairs.t, cut)
     right = bool((train_t == rows.pairs.t).all())
-    columns = rows.columns if right else features_of(history, system, rows.pairs, train_t)
-    predictor = fit(history, system, replace(rows, columns=columns), cut)
+    columns = rows.columns if right else task.features(history, system, rows.pairs, train_t)
+    predictor = task.fit(history, system, replace(rows, columns=columns), cut)
     test_t = way.moment(test.pairs.t, end)
-    wrong = test if right else Tested(test.pairs, features_of(history, system, test.pairs, test_t))
+    wrong = test if right else Tested(test.pairs, task.features(history, system, test.pairs, test_t))
     out: dict[str, Any] = {"name": way.name, "what": way.what}
     for kind, shown in (("offline", wrong), ("replayed", test)):
-        comparison = evaluate(system, shown, {"model": predictor}, main="model")
-        values = comparison.contenders["model"].values[METRIC]
+        comparison = task.evaluate(system, shown, {"model": predictor}, main="model")
+        values = comparison.contenders["model"].values[task.metric]
         asked = np.unique(test.pairs.request)
         interval = mean_interval(values[asked], comparison.clusters[asked])
         out[kind] = interval.estimate

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,23 @@ from heptad.errors import DataError
 from heptad.models.base import Classifier
 from heptad.models.calibrator import Calibrator
 from heptad.models.encoder import Encoder, Kind
+
+
+class Predicts(Protocol):
+    """What gives every row a probability from its columns."""
+
+    def predict(self, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]: ...
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The same probability for every row."""
+
+    p: float
+
+    def predict(self, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
+        """(p,) times the constant."""
+        return np.full(len(next(iter(columns.values()))), self.p)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heptad.declare.framing import Ranking
+from heptad.declare.labels import Label
 from heptad.declare.types import Role
+from heptad.lifecycle.history import History
+from heptad.offline.labels import label_values, matured
 from heptad.plan.batch import Batch, Column
 
 
@@ -93,6 +96,13 @@ def requests_of(
     return Requests(
         who[codes[fresh]], time[fresh], context, distinct // width, items[distinct % width], label, value
     )
+
+
+def settled(history: History, label: Label, now: int) -> NDArray[np.float64]:
+    """The label of each of its events, 1.0 or 0.0, NaN where it could not be known by ``now``."""
+    time = history.batches[label.event.__name__].time
+    values = label_values(label, history.batches, now=now).value
+    return np.where(matured(label, time, now), values, np.nan)
 
 
 def factorize(values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]:

@@ -11,9 +11,10 @@ from typing import Final
 from heptad.declare.system import Declaration
 from heptad.evaluation.gate import Verdict
 from heptad.lifecycle.comparison import Comparison
-from heptad.lifecycle.evaluate import MAIN, decide, evaluate, evaluation_set
+from heptad.lifecycle.evaluate import MAIN, decide
 from heptad.lifecycle.history import History
-from heptad.lifecycle.training import Effort, Rows, Trained, train
+from heptad.lifecycle.task import task_of
+from heptad.lifecycle.training import Effort, Rows, Trained
 from heptad.registry.registry import Registry
 from heptad.registry.version import Lineage, Version
 from heptad.serving.scorer import Scorer
@@ -35,8 +36,9 @@ def scorer_of(history: History, trained: Trained) -> Scorer:
     """What serving loads: every learned part, tied to the plan it was trained on."""
     predictor = trained.predictor
     return Scorer(
-        predictor.encoder, predictor.classifier, trained.retriever, history.plan.hash, predictor.calibrator
-    )
+        predictor.encoder, predictor.classifier, trained.retriever, history.plan.hash, predictor.calibrator,
+        threshold=trained.threshold, prior=trained.prior,
+    )  # fmt: skip
 
 
 def lineage_of(history: History, cut: int) -> Lineage:
@@ -97,15 +99,18 @@ def challenge(
 ) -> Attempt:
     """Train on what came before ``now - held_back``, test on the rest beside the champion, and decide.
 
+    Where labels lag, all of it is earlier by the lag: what is tested on must be settled by ``now``.
+
     ``corrupt``, for drills, is called with the trained rows and returns the rows to fit instead.
     """
-    cut = now - held_back
+    task = task_of(system)
+    cut = now - held_back - task.delay(system)
     known = history.before(now)
-    trained = train(known, system, cut, effort=effort, corrupt=corrupt)
-    tested = evaluation_set(known, system, trained, cut, now, most=effort.requests)
-    theirs = evaluation_set(known, system, champion, cut, now, most=effort.requests)
-    ours = evaluate(system, tested, {MAIN: trained.predictor})
-    old = evaluate(system, theirs, {MAIN: champion.predictor})
+    trained = task.train(known, system, cut, effort=effort, corrupt=corrupt, all_others=False)
+    tested = task.evaluation_set(known, system, trained, cut, now, most=effort.requests)
+    theirs = task.tested_on(known, system, champion.retriever, tested.pairs)
+    ours = task.evaluate(system, tested, {MAIN: trained.predictor, **trained.others})
+    old = task.evaluate(system, theirs, {MAIN: champion.predictor})
     contenders = dict(ours.contenders) | {CHAMPION: old.contenders[MAIN]}
     comparison = Comparison(ours.pairs, contenders, ours.clusters)
     version, verdict = register(

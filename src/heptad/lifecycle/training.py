@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heptad.declare.labels import Label
 from heptad.declare.model import GBDT, Logistic, Model
 from heptad.declare.system import Declaration
 from heptad.errors import DataError
 from heptad.lifecycle.history import History
 from heptad.lifecycle.pairs import Pairs, features_of, model_columns, pairs_of, train_retriever
-from heptad.lifecycle.prediction import Predictor, fit_predictor
-from heptad.lifecycle.requests import Requests, requests_of
+from heptad.lifecycle.prediction import Predictor, Predicts, fit_predictor
+from heptad.lifecycle.requests import Requests, requests_of, settled
 from heptad.models.encoder import Kind
-from heptad.offline.labels import label_values, matured
 from heptad.retrieval.blend import Retriever
 
 #: The share of the events before the cut, the newest, whose requests teach the ranker: the candidate sources
@@ -60,29 +58,29 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A trained system as of ``cut``: serving retriever, predictor, and what it was trained on."""
+    """A trained system as of ``cut``: serving retriever, predictor, and what it was trained on.
+
+    A classification has no retriever, but ``others``, the models it is compared with, the ``threshold`` of its
+    review and the ``prior``, the share of true labels in training.
+    """
 
     cut: int
-    retriever: Retriever
+    retriever: Retriever | None
     predictor: Predictor
     rows: Rows
+    others: Mapping[str, Predicts] = field(default_factory=dict)
+    threshold: float | None = None
+    prior: float | None = None
 
 
 def settled_requests(history: History, system: Declaration, now: int) -> Requests:
     """Requests whose labels could be known by ``now`` (DESIGN §3.15)."""
     label, kpi = system.framing.objective.label, system.requirements.kpi.total
     batch = history.batches[label.event.__name__]
-    worth = _settled(history, kpi.where, now)
+    worth = settled(history, kpi.where, now)
     if kpi.column is not None:  # a null adds nothing: it is held as 0
         worth = worth * batch.columns[kpi.column.name].values
-    return requests_of(batch, _settled(history, label, now), system.ranking, worth)
-
-
-def _settled(history: History, label: Label, now: int) -> NDArray[np.float64]:
-    """The label of each of its events, 1.0 or 0.0, NaN where it could not be known by ``now``."""
-    time = history.batches[label.event.__name__].time
-    values = label_values(label, history.batches, now=now).value
-    return np.where(matured(label, time, now), values, np.nan)
+    return requests_of(batch, settled(history, label, now), system.ranking, worth)
 
 
 def ranker_pairs(history: History, system: Declaration, cut: int, effort: Effort) -> Pairs:

@@ -70,6 +70,13 @@ def audit(oracle: Oracle, end: int, served: Sequence[Served], *, values: int, se
     return out
 
 
+def rows_asked(read: Served) -> list[dict[str, Any]]:
+    """The request of each row, as the oracle reads it."""
+    return [
+        {name: _plain(column[row]) for name, column in read.request.items()} for row in range(_length(read))
+    ]
+
+
 def _compare(oracle: Oracle, read: Served, row: int, end: int, out: Audit) -> None:
     request = {name: _plain(column[row]) for name, column in read.request.items()}
     known = oracle.read(request, read.t, read.o)

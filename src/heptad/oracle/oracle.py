@@ -45,12 +45,21 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 
 class Oracle:
-    """The definition of every column of a plan over a log."""
+    """The definition of every column of a plan over a log.
 
-    def __init__(self, plan: Plan, log: Sequence[Logged]) -> None:
+    ``asked`` are the requests that will be read, where they are known: the whole log is judged all the same, but
+    records of other keys, which no such read looks at, are not kept.
+    """
+
+    def __init__(
+        self, plan: Plan, log: Sequence[Logged], asked: Sequence[Mapping[str, Any]] | None = None
+    ) -> None:
         self.plan = plan
         self.verdicts = verdicts(plan, log)
-        self._records = {group: _by_key(plan, group, log, self.verdicts) for group in range(len(plan.groups))}
+        self._records = {
+            group: _by_key(plan, group, log, self.verdicts, _wanted(plan, group, asked))
+            for group in range(len(plan.groups))
+        }
 
     def read(self, request: Mapping[str, Any], t: int, o: int) -> dict[str, Any]:
         """All columns of the plan for one request: numbers as float (NaN is null), the rest as Python values."""
@@ -95,7 +104,9 @@ class Oracle:
             case DerivedColumn(inputs, function):
                 kinds = {f.name: f.kind for f in self.plan.request}
                 given = {i: _shown(known.get(i), kinds.get(i, Kind.FLOAT)) for i in inputs if i not in out}
-                sizes = {c.name: c.size for c in (*self.plan.request, *self.plan.columns)}
+                sizes = {f.name: f.size for f in self.plan.request} | {
+                    c.name: c.size for c in self.plan.columns
+                }
                 values = {i: _one(out[i] if i in out else given[i], sizes.get(i, 0)) for i in inputs}
                 return float(np.asarray(function(**values), np.float64)[0])
             case ExpressionColumn(root=root):
@@ -113,9 +124,7 @@ class Oracle:
     def _fact(self, group: int, name: str, known: Mapping[str, Any], t: int, o: int) -> Any:
         entity = (known.get(self.plan.groups[group].keys[0]),)
         rows = [
-            (time, offset, row)
-            for time, _, offset, row in self._records[group].get(entity, ())
-            if offset < o
+            (time, offset, row) for time, _, offset, row in self._records[group].get(entity, ()) if offset < o
         ]
         row = newest(self.plan.stream(self.plan.groups[group].stream), rows, t)
         return None if row is None else row[name]
@@ -191,7 +200,11 @@ def enrich(plan: Plan, log: Sequence[Logged], stream_name: str, row: Mapping[str
 
 
 def _by_key(
-    plan: Plan, group_place: int, log: Sequence[Logged], found: Sequence[str]
+    plan: Plan,
+    group_place: int,
+    log: Sequence[Logged],
+    found: Sequence[str],
+    wanted: frozenset[tuple[Any, ...]] | None,
 ) -> dict[tuple[Any, ...], list[tuple[int, int, int, dict[str, Any]]]]:
     """(time, tie, offset, row) of the accepted events of each key of a group."""
     group = plan.groups[group_place]
@@ -199,11 +212,27 @@ def _by_key(
     records: dict[tuple[Any, ...], list[tuple[int, int, int, dict[str, Any]]]] = {}
     for record, verdict in zip(log, found, strict=True):
         if record.stream == group.stream and verdict == "accepted":
+            if wanted is not None and not wanted.intersection(_keys_of(group, record.row)):
+                continue
             row = {name: _clean(value) for name, value in record.row.items()}
             tie = tie_of(record.row, stream, record.offset)
             for key in _keys(group, [row.get(name) for name in group.keys]):
                 records.setdefault(key, []).append((time_of(record, stream), tie, record.offset, row))
     return records
+
+
+def _keys_of(group: GroupPlan, row: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    return _keys(group, [_clean(row.get(name)) for name in group.keys])
+
+
+def _wanted(
+    plan: Plan, place: int, asked: Sequence[Mapping[str, Any]] | None
+) -> frozenset[tuple[Any, ...]] | None:
+    """The keys of a group that requests read; None for all, as where a key is looked up and not sent."""
+    group = plan.groups[place]
+    if asked is None or not all(name in request for request in asked for name in group.keys):
+        return None
+    return frozenset(key for request in asked for key in _keys_of(group, request))
 
 
 def _keys(group: GroupPlan, values: list[Any]) -> list[tuple[Any, ...]]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from heptad.declare.system import Declaration
 from heptad.errors import HeptadError
 from heptad.lifecycle.comparison import Comparison
-from heptad.lifecycle.evaluate import MAIN, Tested, evaluate
+from heptad.lifecycle.evaluate import MAIN
 from heptad.lifecycle.history import History
-from heptad.lifecycle.pairs import features_of, pairs_of
 from heptad.lifecycle.prediction import Predictor
 from heptad.lifecycle.retrain import CHAMPION
+from heptad.lifecycle.task import task_of
 from heptad.registry.registry import Registry
 from heptad.serving.scorer import Scorer
 
@@ -37,8 +37,9 @@ def against_champion(
     requests = comparison.pairs.requests
     if scorer is None or scorer.trained_through > int(requests.t.min()):
         return comparison, None
-    pairs = pairs_of(history, system, scorer.retriever, requests)
+    task = task_of(system)
+    tested = task.tested_on(history, system, scorer.retriever, comparison.pairs)
     predictor = Predictor(scorer.encoder, scorer.classifier, scorer.calibrator)
-    theirs = evaluate(system, Tested(pairs, features_of(history, system, pairs)), {MAIN: predictor})
+    theirs = task.evaluate(system, tested, {MAIN: predictor})
     contenders = dict(comparison.contenders) | {CHAMPION: theirs.contenders[MAIN]}
     return Comparison(comparison.pairs, contenders, comparison.clusters), CHAMPION

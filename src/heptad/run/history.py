@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from heptad.lifecycle.history import History
 from heptad.offline.conversion import Reading
@@ -39,5 +41,14 @@ def load_history(plan: Plan, profile: Profile) -> Loaded:
         origin = profile.sources[stream.name]
         texts = any(path.suffix == ".csv" for path in origin.files)
         taken[stream.name] = take_in(stream, read(origin, stream), reading=Reading(text_numbers=texts))
-    admitted, report = admit_history(plan, {name: intake.batch for name, intake in taken.items()})
-    return Loaded(History(plan, enrich(plan, admitted)), report, taken)
+    return _admitted(plan, taken)
+
+
+def admitted(plan: Plan, rows: Mapping[str, Any]) -> Loaded:
+    """A history of rows that are at hand: for each stream a table, a frame or a list of rows."""
+    return _admitted(plan, {stream.name: take_in(stream, rows[stream.name]) for stream in plan.streams})
+
+
+def _admitted(plan: Plan, taken: dict[str, Intake]) -> Loaded:
+    accepted, report = admit_history(plan, {name: intake.batch for name, intake in taken.items()})
+    return Loaded(History(plan, enrich(plan, accepted)), report, taken)

@@ -11,41 +11,34 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 import heptad
+from heptad.declare.system import Declaration
 from heptad.errors import DataError
-from heptad.evaluation.splits import temporal
 from heptad.lifecycle.comparison import Comparison
-from heptad.lifecycle.drill import run_drill
-from heptad.lifecycle.evaluate import (
-    MAIN,
-    calibration_section,
-    evaluate,
-    evaluation_set,
-    kpi_section,
-    metrics_section,
-    slice_section,
-)
+from heptad.lifecycle.drill import Shift, run_drill
+from heptad.lifecycle.evaluate import MAIN, calibration_section, kpi_section
 from heptad.lifecycle.history import History
 from heptad.lifecycle.naive import study
 from heptad.lifecycle.requests import Requests
 from heptad.lifecycle.retrain import register, scorer_of
-from heptad.lifecycle.training import Effort, Trained, settled_requests, train
+from heptad.lifecycle.task import split_at, task_of
+from heptad.lifecycle.training import Effort, Trained
+from heptad.offline.intake import intake_lines, write_dead_letters
 from heptad.registry.registry import Registry
 from heptad.registry.version import Version
 from heptad.run.champion import against_champion
-from heptad.offline.intake import intake_lines, write_dead_letters
-from heptad.run.history import Loaded, load_history
+from heptad.run.history import Loaded, admitted, load_history
 from heptad.run.profile import Profile
 from heptad.run.progress import Progress
 from heptad.run.replay import replay_and_audit
 from heptad.run.requirements import measured_requirements
 from heptad.run.stopwatch import Stopwatch
 from heptad.run.target import Target
-from heptad.times import duration
 
 
 @dataclass(frozen=True)
@@ -88,38 +81,38 @@ def run_system(
         loaded = load_history(system.plan, profile)
         write_dead_letters(out / "refused.jsonl", loaded.taken)
         history = loaded.history
-        cut = split_at(history, target)
+        cut = split_at(history, system)
     watch.line(f"{loaded.events:,} events of {target.name}; trained before, tested from {_date(cut)} on")
     summary["intake"] = {name: intake.report() for name, intake in loaded.taken.items()}
     for line in intake_lines(loaded.taken, out / "refused.jsonl"):
         watch.line(line)
-    with watch.stage("train", "training candidate sources and ranker"):
-        trained = train(history, system, cut)
+    task = task_of(system)
+    with watch.stage("train", "training"):
+        trained = task.train(history, system, cut)
     with watch.stage("evaluate", "evaluating on later requests"):
-        end = _end(history)
-        tested = evaluation_set(history, system, trained, cut, end, most=size.test_requests)
+        end = history.end
+        tested = task.evaluation_set(history, system, trained, cut, end, most=size.test_requests)
         if not len(tested.pairs):
             raise DataError(
                 "evaluation", f"requests with a true label from {_date(cut)} on", "none",
                 "test on a longer part of the history: hp.TimeSplit(test=0.3)",
             )  # fmt: skip
-        comparison = evaluate(system, tested, {MAIN: trained.predictor})
+        comparison = task.evaluate(system, tested, {MAIN: trained.predictor, **trained.others})
     registry = Registry(profile.registry)
     with watch.stage("gate", "asking the gate"):
         comparison, champion = against_champion(registry, target.name, history, system, comparison)
         version, verdict = register(
             registry, target.name, system, history, trained, comparison, champion, time=cut, reason="run"
         )
-    summary |= metrics_section(comparison)
+    summary |= task.sections(history, system, trained, comparison)
     summary["gate"] = verdict.as_dict()
-    summary["slices"] = slices(history, target, comparison, cut)
     summary["calibration"] = calibration_section(comparison)
     summary["kpi"] = kpi_section(system, comparison)
-    watch.line(_headline(comparison, verdict.passed, version))
+    watch.line(_headline(task.metric, comparison, verdict.passed, version))
     with watch.stage("study", "computing features the usual wrong ways, to compare"):
         summary["disease"] = study(history, system, trained, tested, most=size.study_requests)
-    with watch.stage("replay", "serving a replay", size.replay_requests) as stage:
-        requests = replayed_requests(history, target, cut, end, size.replay_requests)
+    with watch.stage("replay", "serving a replay", size.replay_requests * task.replayed) as stage:
+        requests = replayed_requests(history, target, cut, end, size.replay_requests * task.replayed)
         served = replay_and_audit(
             target, history, scorer_of(history, trained), version.name, requests, out / "replay",
             values=size.audited_values, stage=stage,
@@ -131,7 +124,7 @@ def run_system(
         effort = Effort(requests=size.drill_requests)
         outcome = run_drill(
             history, system, trained, Registry(out / "drill"), target.name,
-            end=end, effort=effort, say=stage.say,
+            end=end, effort=effort, say=stage.say, shift=drifted(target, profile),
         )  # fmt: skip
     summary["drift"] = outcome.section
     summary["rows"] = rows_section(loaded, trained, comparison, requests)
@@ -147,30 +140,29 @@ def run_system(
     return summary
 
 
-def split_at(history: History, target: Target) -> int:
-    """Where the declared split cuts the label's events."""
-    system = target.system
-    batch = history.batches[system.framing.objective.label.event.__name__]
-    test = system.evaluation.split.test
-    if isinstance(test, str):
-        return temporal(batch.time, test_span=duration(test)).cut
-    return temporal(batch.time, test_share=test).cut
+def drifted(target: Target, profile: Profile) -> Shift | None:
+    """The drift that the system's own data module makes (`drifted`), where it has one.
 
+    ``drifted(at)`` gives the rows of every stream by its class's name, alike with the profile's until ``at``;
+    it is called with the arguments of the profile's sources too.
+    """
+    module = data_module(target)
+    make = getattr(module, "drifted", None)
+    if not callable(make):
+        return None
 
-def slices(history: History, target: Target, comparison: Comparison, cut: int) -> dict[str, Any]:
-    """Users with history when the test began, and users without."""
-    framing = target.system.ranking
-    batch = history.batches[framing.objective.label.event.__name__]
-    before = set(batch.columns[framing.user.name].values[batch.time < cut].tolist())
-    users = comparison.pairs.requests.user.tolist()
-    known = np.fromiter((user in before for user in users), np.bool_, len(users))
-    named = {"with history": known, "cold start": ~known}
-    return {name: slice_section(comparison, chosen) for name, chosen in named.items() if chosen.any()}
+    arguments = {name: value for source in profile.sources.values() for name, value in source.arguments.items()}
+
+    def shifted(history: History, system: Declaration, at: int) -> History:
+        return admitted(history.plan, make(at, **arguments)).history
+
+    said = (make.__doc__ or "the data module's own drift").strip().splitlines()[0]
+    return Shift(shifted, said.rstrip("."))
 
 
 def replayed_requests(history: History, target: Target, begin: int, end: int, most: int) -> Requests:
     """Requests of the test period, drawn at random, in time order: what the replay asks."""
-    requests = settled_requests(history, target.system, end)
+    requests = task_of(target.system).requests(history, target.system, end)
     inside = np.flatnonzero((requests.t >= begin) & (requests.t < end))
     mask = np.zeros(len(requests), np.bool_)
     mask[np.random.default_rng(0).permutation(inside)[:most]] = True
@@ -189,13 +181,19 @@ def rows_section(
     }
 
 
+def data_module(target: Target) -> ModuleType | None:
+    """The module ``data`` beside a system's own; None where there is none."""
+    package = target.module.__name__.rpartition(".")[0]
+    if not package or importlib.util.find_spec(f"{package}.data") is None:
+        return None
+    return importlib.import_module(f"{package}.data")
+
+
 def data_section(target: Target, profile: Profile) -> dict[str, Any]:
     """What the system's own data module says of its data (`about`), else where each stream was read from."""
-    package = target.module.__name__.rpartition(".")[0]
-    if package and importlib.util.find_spec(f"{package}.data") is not None:
-        about = getattr(importlib.import_module(f"{package}.data"), "about", None)
-        if callable(about):
-            return dict(about())
+    about = getattr(data_module(target), "about", None)
+    if callable(about):
+        return dict(about())
     return {"name": ", ".join(f"{stream} from {source.url}" for stream, source in profile.sources.items())}
 
 
@@ -216,17 +214,13 @@ def _jsonable(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def _end(history: History) -> int:
-    return 1 + int(max(batch.time.max(initial=0) for batch in history.batches.values()))
-
-
 def _date(t: int) -> str:
     return datetime.fromtimestamp(t / 1e6, UTC).date().isoformat()
 
 
-def _headline(comparison: Comparison, passed: bool, version: Version) -> str:
-    scores = ", ".join(f"{name} {c.metrics['ndcg@10']:.3f}" for name, c in comparison.contenders.items())
-    return f"NDCG@10: {scores}; {version.name} {'passed the gate' if passed else 'was refused'}"
+def _headline(metric: str, comparison: Comparison, passed: bool, version: Version) -> str:
+    scores = ", ".join(f"{name} {c.metrics[metric]:.3f}" for name, c in comparison.contenders.items())
+    return f"{metric}: {scores}; {version.name} {'passed the gate' if passed else 'was refused'}"
 
 
 def _audit_line(audit: dict[str, Any]) -> str:

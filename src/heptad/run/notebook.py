@@ -17,8 +17,8 @@ from heptad.offline.conversion import Reading, convert
 from heptad.offline.enrichment import enrich
 from heptad.offline.frames import to_arrow
 from heptad.offline.history import admit_history
-from heptad.offline.knowledge import Knowledge
 from heptad.offline.intake import take_in, write_dead_letters
+from heptad.offline.knowledge import Knowledge
 from heptad.offline.training_set import training_set as offline
 from heptad.plan.batch import Batch, Column
 from heptad.plan.nodes import FieldPlan, Plan, RequestColumn

@@ -22,9 +22,10 @@ from heptad.plan.nodes import (
     WindowColumn,
     windows_of,
 )
-from heptad.run.served import served_of
+from heptad.run.served import answering, served_of
 from heptad.serving.counts import EventCounts
 from heptad.serving.decision import Decision
+from heptad.serving.desk import Desk
 from heptad.serving.pipeline import Pipeline
 from heptad.state.store import Store
 from heptad.streams.clock import ReplayClock
@@ -37,7 +38,7 @@ ROWS: Final = 20
 LATER: Final = (HOUR, DAY, 7 * DAY, 30 * DAY)
 
 
-def leak(pipeline: Pipeline, reader: Reader, replay: Replay, decision: Decision) -> Served:
+def leak(pipeline: Pipeline | Desk, reader: Reader, replay: Replay, decision: Decision) -> Served:
     """Aggregates read after the request's own outcome had been counted, logged as if read before it."""
     right = _aggregates(pipeline, _again(pipeline, pipeline, decision))
     with reader.open() as session:
@@ -51,25 +52,29 @@ def leak(pipeline: Pipeline, reader: Reader, replay: Replay, decision: Decision)
 
 
 def skew(
-    pipeline: Pipeline, counts: EventCounts, store: Store, clock: ReplayClock, decision: Decision
+    pipeline: Pipeline | Desk, counts: EventCounts, store: Store, clock: ReplayClock, decision: Decision
 ) -> Served:
     """Features read by a serving side whose windows are half as wide; where that changes nothing, one bit."""
     plan = pipeline.plan
     narrow = replace(plan, columns=tuple(_halved(column) for column in plan.columns))
-    reading = Pipeline(pipeline.declaration, plan, Reader(narrow, store, clock), counts, pipeline.scorer)
+    reading = answering(pipeline.declaration, plan, Reader(narrow, store, clock), counts, pipeline.scorer)
     right, wrong = (_again(pipeline, served_by, decision) for served_by in (pipeline, reading))
     differing = _differing(right, wrong)
     found = _rows(wrong, differing) if len(differing) else _one_bit(pipeline, right)
     return found._replace(name="planted skew")
 
 
-def _again(pipeline: Pipeline, served_by: Pipeline, decision: Decision) -> Served:
+def _again(pipeline: Pipeline | Desk, served_by: Pipeline | Desk, decision: Decision) -> Served:
     """The decision's request, asked once more."""
-    outcome = served_by.rank(served_by.ask(decision.user, None, decision.context, decision.request_id))
+    if isinstance(served_by, Desk):
+        asked = served_by.ask(decision.context, decision.request_id, str)
+    else:
+        asked = served_by.ask(decision.user, None, decision.context, decision.request_id)
+    outcome = served_by.rank(asked)
     return served_of(pipeline, outcome.decision)
 
 
-def _aggregates(pipeline: Pipeline, served: Served) -> Served:
+def _aggregates(pipeline: Pipeline | Desk, served: Served) -> Served:
     """Only what states hold: the hour of a later read differs by itself, and would be found without a leak."""
     stored = [c.name for c in pipeline.shape.read if isinstance(c.source, FactColumn) or windows_of(c.source)]
     return served._replace(values={name: served.values[name] for name in stored if name in served.values})
@@ -111,7 +116,7 @@ def _of(served: Served, row: int) -> tuple[Any, tuple[Any, ...]]:
     return repr(request), values
 
 
-def _one_bit(pipeline: Pipeline, served: Served) -> Served:
+def _one_bit(pipeline: Pipeline | Desk, served: Served) -> Served:
     """The same values with the last bit of one number changed that was computed, not sent with the request."""
     for column in pipeline.shape.read:
         if column.holds != "number" or isinstance(column.source, RequestColumn):

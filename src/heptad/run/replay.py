@@ -12,11 +12,13 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from heptad.declare.framing import Ranking
+from heptad.declare.system import Declaration
 from heptad.declare.types import Kind
 from heptad.errors import DataError
 from heptad.lifecycle.history import History
 from heptad.lifecycle.requests import Requests
-from heptad.monitoring.audit import Audit, Served, audit
+from heptad.monitoring.audit import Audit, Served, audit, rows_asked
 from heptad.offline.sources import rows_of
 from heptad.online.reader import Reader
 from heptad.oracle.oracle import Oracle
@@ -24,17 +26,18 @@ from heptad.plan.batch import Batch, Logged
 from heptad.plan.nodes import Plan
 from heptad.run.planted import ROWS, leak, skew
 from heptad.run.progress import Stage
-from heptad.run.served import context_names, served_of
+from heptad.run.served import answering, context_names, served_of
 from heptad.run.target import Target
 from heptad.serving.counts import EventCounts
 from heptad.serving.decision import Decision
-from heptad.serving.pipeline import Pipeline
+from heptad.serving.desk import Desk
+from heptad.serving.pipeline import Asked, Pipeline
 from heptad.serving.prediction_log import PredictionLog
 from heptad.serving.scorer import Scorer
 from heptad.state.open import open_store
 from heptad.state.store import Store
 from heptad.streams.appender import Appender
-from heptad.streams.applier import Applier
+from heptad.streams.applier import Applier, Step
 from heptad.streams.clock import ReplayClock
 from heptad.streams.log import Log
 from heptad.streams.payload import Codec
@@ -56,7 +59,7 @@ class Deployment(NamedTuple):
     clock: ReplayClock
     reader: Reader
     counts: EventCounts
-    pipeline: Pipeline
+    pipeline: Pipeline | Desk
     predictions: PredictionLog
     replay: Replay
 
@@ -66,7 +69,7 @@ class ReplayResult:
     """The summary's ``audit`` and ``latency_ms`` sections; freshness is measured while events are posted.
 
     ``candidates`` is how many the model ranked, for each request that no fallback answered; ``items`` how many
-    there are to rank.
+    there are to rank. A classification's request has one candidate.
     """
 
     audit: dict[str, Any]
@@ -89,12 +92,12 @@ def deployment(
         stack.callback(store.close)
         predictions = stack.enter_context(PredictionLog.open(directory / "predictions"))
         clock = ReplayClock(rows[0].at if rows else 0)
-        framing = target.system.ranking
-        counts = EventCounts(framing.objective.label.event.__name__, framing.item.name)
+        counts = _counts(target.system)
         appender = Appender(plan, log, clock)
-        applier = Applier(plan, log, store, appender, None, watch=counts.watch)
+        ranks = isinstance(target.system.framing, Ranking)
+        applier = Applier(plan, log, store, appender, None, watch=counts.watch if ranks else _unseen)
         reader = Reader(plan, store, clock)
-        pipeline = Pipeline(target.system, plan, reader, counts, scorer)
+        pipeline = answering(target.system, plan, reader, counts, scorer)
         replay = Replay(appender, applier, rows, clock)
         yield Deployment(plan, log, store, clock, reader, counts, pipeline, predictions, replay)
 
@@ -149,8 +152,9 @@ def replay_and_audit(
     fresh: list[float] = []
     stages: dict[str, list[float]] = {}
     with deployment(
-        target, plan, with_late_ones(plan, on_time(history)), replace(scorer, version=version), directory
-    ) as live:
+        target, plan, with_late_ones(plan, on_time(recent(history, requests))),
+        replace(scorer, version=version), directory,
+    ) as live:  # fmt: skip
         stage.say("posting the history before the first request")
         live.replay.advance_to(int(requests.t[0]))
         live.pipeline.warm()
@@ -159,9 +163,7 @@ def replay_and_audit(
             began = time.perf_counter()
             live.replay.advance_to(t)
             fresh.append(1e3 * (time.perf_counter() - began))
-            asked = live.pipeline.ask(
-                _plain(requests.user[number]), None, _context(live, requests, number), f"r{number}"
-            )
+            asked = _asked(live, requests, number)
             began = time.perf_counter()
             outcome = live.pipeline.rank(asked)
             took.append(1e3 * (time.perf_counter() - began))
@@ -179,7 +181,8 @@ def replay_and_audit(
         stage.say("recomputing served values by the oracle")
         codec = Codec(plan)
         records: list[Logged] = codec.logged(live.log.read_columns(0, live.log.end))
-    oracle = Oracle(plan, records)
+    read = [*served, *(wrong for wrong in planted.values() if wrong is not None)]
+    oracle = Oracle(plan, records, [row for one in read for row in rows_asked(one)])
     found = audit(oracle, len(records), served, values=values)
     faults = []
     for fault, wrong in planted.items():
@@ -193,7 +196,44 @@ def replay_and_audit(
     }  # fmt: skip
     latency = latency_section(took, stages) | {"fallbacks": len(decisions) - len(served)}
     counts = [len(decision.items) for decision in decisions if decision.columns]
-    return ReplayResult(section, latency, fresh, counts, len(scorer.retriever.index))
+    items = 1 if scorer.retriever is None else len(scorer.retriever.index)
+    return ReplayResult(section, latency, fresh, counts, items)
+
+
+def recent(history: History, requests: Requests) -> History:
+    """The history less what is too old for any window of any request, where no window is over all time.
+
+    What is left out could change no value that is served; tables stay whole.
+    """
+    kept = [ring.retention for group in history.plan.groups for ring in group.rings]
+    if None in kept or not kept:
+        return history
+    lateness = max(stream.lateness or 0 for stream in history.plan.streams)
+    begin = int(requests.t[0]) - max(r for r in kept if r is not None) - lateness
+    batches = {
+        name: batch if batch.stream.is_table else batch.take(np.flatnonzero(batch.time >= begin))
+        for name, batch in history.batches.items()
+    }
+    return History(history.plan, batches)
+
+
+def _counts(declaration: Declaration) -> EventCounts:
+    """Popularity of a ranking's items; of a classification nothing is counted."""
+    event = declaration.label.event.__name__
+    return EventCounts(
+        event, declaration.framing.item.name if isinstance(declaration.framing, Ranking) else ""
+    )
+
+
+def _unseen(step: Step) -> None:
+    """Nothing is counted."""
+
+
+def _asked(live: Deployment, requests: Requests, number: int) -> Asked:
+    context = _context(live, requests, number)
+    if isinstance(live.pipeline, Desk):
+        return live.pipeline.ask(context, str(_plain(requests.item[number])), str)
+    return live.pipeline.ask(_plain(requests.user[number]), None, context, f"r{number}")
 
 
 def _planted(live: Deployment, decisions: list[Decision]) -> dict[str, Served | None]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from heptad.declare.framing import Ranking
 from heptad.declare.system import Declaration
 from heptad.lifecycle.evaluate import MAIN
 from heptad.lifecycle.retrain import CHAMPION
@@ -31,7 +32,7 @@ def measured_requirements(
     return [
         _row("p99", needs.p99, f"{p99:.1f}ms", p99 * MILLISECOND <= duration(needs.p99)),
         _row("qps", f"{needs.qps:g} per second", f"{rate:.0f} per second", rate >= needs.qps),
-        candidates_row(needs.candidates, served.candidates, served.items),
+        *_candidates(system, served),
         _row(
             "freshness", needs.freshness, f"{fresh:.1f}ms", fresh * MILLISECOND <= duration(needs.freshness)
         ),
@@ -39,6 +40,13 @@ def measured_requirements(
             "kpi", f"above every baseline ({best:.0f})", f"{ours:.0f} {summary['kpi']['unit']}", ours > best
         ),
     ]
+
+
+def _candidates(system: Declaration, served: ReplayResult) -> list[dict[str, Any]]:
+    """How many were ranked; a classification's request has one row, which needs no measuring."""
+    if not isinstance(system.framing, Ranking):
+        return []
+    return [candidates_row(system.requirements.candidates, served.candidates, served.items)]
 
 
 def candidates_row(target: int, counts: Sequence[int], items: int) -> dict[str, Any]:

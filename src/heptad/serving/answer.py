@@ -1,4 +1,4 @@
-"""What a ranking request gets back."""
+"""What a request gets back: a ranked list, or a decision about one event."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ UNKNOWN_USER: Final = "unknown user"
 NO_FEATURES: Final = "features unavailable"
 NO_MODEL: Final = "model unavailable"
 TOO_SLOW: Final = "too slow"
+
+#: What becomes of a classified event.
+REVIEW: Final = "review"
+PASS: Final = "pass"
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -28,6 +32,27 @@ class Answer(msgspec.Struct, frozen=True):
     items: list[Any]
     scores: list[float]
     p: list[float]
+    flags: Mapping[str, str]
+    model_version: str
+    plan_hash: str
+    took_us: Mapping[str, int]
+
+
+class Prediction(msgspec.Struct, frozen=True):
+    """The probability of one event's label, and what becomes of it: "review" or "pass".
+
+    ``rules`` are those that ask for a review whatever the probability; ``threshold`` is the probability from which on
+    the model does, null where a fallback answers. The rest is as in `Answer`; ``p`` is null in JSON where no
+    model was ever trained.
+    """
+
+    request_id: str
+    t: int | None
+    offsets: Mapping[int, int]
+    p: float
+    decision: str
+    rules: list[str]
+    threshold: float | None
     flags: Mapping[str, str]
     model_version: str
     plan_hash: str

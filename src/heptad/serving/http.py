@@ -12,8 +12,10 @@ from typing import Any, Final
 
 import msgspec
 
+from heptad.declare.framing import Ranking
 from heptad.errors import DataError, HeptadError, MissingExtra, ReadError, StateError
 from heptad.serving.page import page
+from heptad.serving.pipeline import Asked
 from heptad.serving.service import Refused, Service
 from heptad.times import SECOND, format_instant
 
@@ -41,6 +43,7 @@ class RankRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _RANK: Final = msgspec.json.Decoder(RankRequest)
+_EVENT: Final = msgspec.json.Decoder(dict[str, Any])
 _FEATURES: Final = msgspec.json.Decoder(dict[str, Any])
 _EVENTS: Final = msgspec.json.Decoder(dict[str, Any] | list[dict[str, Any]])
 _STATUS: Final[Mapping[type[HeptadError], HTTPStatus]] = {
@@ -71,7 +74,7 @@ def app(service: Service, *, body_limit: int = BODY_LIMIT) -> Starlette:
         routes=[
             Route("/", routes.home),
             Route("/health", routes.health),
-            Route("/rank", routes.rank, methods=["POST"]),
+            routes.answering(),
             Route("/features", routes.features, methods=["POST"]),
             Route("/events/{stream}", routes.events, methods=["POST"]),
         ],
@@ -95,7 +98,20 @@ class _Routes:
     async def rank(self, request: Request) -> Response:
         """The ranked answer, or the fallback once the deadline has passed: whichever comes first."""
         body = _decoded(_RANK, await self._body(request))
-        asked = self._service.ask(body.user, body.n, body.context)
+        return await self._in_time(self._service.ask(body.user, body.n, body.context))
+
+    async def predict(self, request: Request) -> Response:
+        """The decision about an event, or the fallback's once the deadline has passed."""
+        return await self._in_time(self._service.ask_about(_decoded(_EVENT, await self._body(request))))
+
+    def answering(self) -> Route:
+        """The path on which this system answers, by what it is."""
+        if isinstance(self._service.declaration.framing, Ranking):
+            return Route("/rank", self.rank, methods=["POST"])
+        return Route("/predict", self.predict, methods=["POST"])
+
+    async def _in_time(self, asked: Asked) -> Response:
+        """The answer, or the fallback once the deadline has passed: whichever comes first."""
         claim = threading.Lock()
         ranking = self._on_thread(self._service.rank, asked, claim)
         done, _ = await asyncio.wait([ranking], timeout=self._service.deadline / SECOND)

@@ -6,8 +6,9 @@ import html
 import json
 from typing import Any, Final
 
+from heptad.declare.framing import Classification, Framing, Ranking
 from heptad.declare.schema import Schema
-from heptad.declare.types import Kind
+from heptad.declare.types import Kind, Role
 from heptad.serving.service import Service
 
 _EXAMPLES: Final[dict[Kind, Any]] = {
@@ -23,12 +24,9 @@ _EXAMPLES: Final[dict[Kind, Any]] = {
 
 def page(service: Service, base: str) -> str:
     """A self-contained page for the service at the address ``base``."""
-    framing = service.declaration.ranking
-    user, item = framing.user.name, framing.item.name
-    event = framing.objective.label.event
-    calls: list[tuple[str, str, dict[str, Any]]] = [
-        ("Ranked items for a user", "rank", {"user": 1, "n": 5}),
-        ("Features, live", "features", {user: 1, item: [1, 2]}),
+    event = service.declaration.label.event
+    question, calls = _asking(service.declaration.framing)
+    calls += [
         ("An event, acknowledged when it is durable and counted", f"events/{event.__name__}", example(event)),
     ]
     rows = "".join(
@@ -40,14 +38,37 @@ def page(service: Service, base: str) -> str:
         "<!doctype html><html lang=en><meta charset=utf-8><title>heptad</title>"
         "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem}"
         "pre{background:#f4f4f5;padding:.8rem;border-radius:6px;overflow-x:auto}h2{font-size:1rem}</style>"
-        f"<h1>{html.escape(event.__name__)}: which {html.escape(item)} for this {html.escape(user)}?</h1>"
+        f"<h1>{html.escape(question)}</h1>"
         f'<p>Served by heptad. <a href="/health">Health</a>. Rows can be posted to {streams}.</p>{rows}</html>'
     )
 
 
+def _asking(framing: Framing) -> tuple[str, list[tuple[str, str, dict[str, Any]]]]:
+    """What this service is for, and the calls that ask it."""
+    event = framing.objective.label.event
+    match framing:
+        case Ranking():
+            user, item = framing.user.name, framing.item.name
+            return f"{event.__name__}: which {item} for this {user}?", [
+                ("Ranked items for a user", "rank", {"user": 1, "n": 5}),
+                ("Features, live", "features", {user: 1, item: [1, 2]}),
+            ]
+        case Classification():
+            apart = (Role.KEY, Role.TIME, Role.KNOWN_AT)
+            row = {n: v for n, v in example(event).items() if event.fields[n].role not in apart}
+            return f"{event.__name__}: {framing.objective.label!r}?", [
+                ("The probability, before the event counts", "predict", row),
+                ("Features, live", "features", row),
+            ]
+
+
 def example(cls: type[Schema]) -> dict[str, Any]:
     """A row of a class, for a person to copy and change."""
-    return {name: _EXAMPLES[f.kind] for name, f in cls.fields.items() if f.lookup is None}
+    return {
+        name: [0.0] * f.size if f.size else _EXAMPLES[f.kind]
+        for name, f in cls.fields.items()
+        if f.lookup is None
+    }
 
 
 def _curl(url: str, body: dict[str, Any]) -> str:

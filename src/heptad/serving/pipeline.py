@@ -23,7 +23,7 @@ from heptad.online.reader import Reader, Session
 from heptad.plan.batch import Column, column_of
 from heptad.plan.nodes import Plan
 from heptad.retrieval.candidates import Candidates
-from heptad.serving.answer import NO_FEATURES, NO_MODEL, UNKNOWN_USER, Answer
+from heptad.serving.answer import NO_FEATURES, NO_MODEL, UNKNOWN_USER, Answer, Prediction
 from heptad.serving.columns import bare_inputs, shape_of
 from heptad.serving.counts import CountsFor, EventCounts
 from heptad.serving.decision import Decision
@@ -38,7 +38,10 @@ _NO_ITEMS: Final = np.empty(0)
 
 
 class Asked(NamedTuple):
-    """A checked request: who, how many items, and what else is known about the moment."""
+    """A checked request: who, how many items, and what else is known about the moment.
+
+    Of a classification ``user`` is the event's own id, where it was sent, and ``context`` the event's columns.
+    """
 
     request_id: str
     user: Any
@@ -49,13 +52,13 @@ class Asked(NamedTuple):
 class Outcome(NamedTuple):
     """The answer, what is to be logged, and the error behind a fallback (None where there was none)."""
 
-    answer: Answer
+    answer: Answer | Prediction
     decision: Decision
     error: Exception | None
 
 
 @dataclass
-class _Run:
+class Run:
     """What is known of a request so far; a fallback uses as much of it as there is."""
 
     asked: Asked
@@ -103,9 +106,9 @@ class Pipeline:
         self.shape = shape_of(declaration, plan, wanted)
         self._bare = bare_inputs(plan, self.shape.read)
         self._excludes = any(isinstance(step, Unseen) for step in serving.rerank)
-        catalogue = _NO_ITEMS if scorer is None else scorer.retriever.index.ids[: scorer.retriever.known]
+        catalogue = _NO_ITEMS if scorer is None else scorer.sources.index.ids[: scorer.sources.known]
         self._fallback = Fallback(serving.fallback, events, catalogue)
-        self._counts = None if scorer is None else CountsFor(events, scorer.retriever.index)
+        self._counts = None if scorer is None else CountsFor(events, scorer.sources.index)
 
     def ask(self, user: object, n: int | None, context: Mapping[str, Any] | None, request_id: str) -> Asked:
         """A request from outside, checked. Raises DataError for what a client must mend."""
@@ -125,7 +128,7 @@ class Pipeline:
 
     def rank(self, asked: Asked) -> Outcome:
         """The ranked answer; where a part fails or the user has no history, popular items, flagged."""
-        run = _Run(asked, self._timer)
+        run = Run(asked, self._timer)
         try:
             with self._reader.open() as session:
                 run.t, run.meta = session.t, session.meta
@@ -135,7 +138,7 @@ class Pipeline:
                     return self._fall_back(run, UNKNOWN_USER, None)
                 if self.scorer is None or self._counts is None:
                     return self._fall_back(run, NO_MODEL, None)
-                found = self.scorer.retriever.retrieve(
+                found = self.scorer.sources.retrieve(
                     [run.history], [run.history] if self._excludes else None, self._counts.at(run.meta)
                 )
                 run.done("candidates")
@@ -150,7 +153,7 @@ class Pipeline:
 
     def fall_back(self, asked: Asked, why: str) -> Outcome:
         """Popular items at once, without a look at store or model; flagged with the reason."""
-        return self._fall_back(_Run(asked, self._timer), why, None)
+        return self._fall_back(Run(asked, self._timer), why, None)
 
     def warm(self) -> None:
         """Load what a ranking needs, so that the first request is as fast as the next."""
@@ -160,7 +163,7 @@ class Pipeline:
             self._history(session, nobody)
             self._fallback.items(1, (), session.meta)
             if self.scorer is not None and self._counts is not None:
-                found = self.scorer.retriever.retrieve([()], None, self._counts.at(session.meta))
+                found = self.scorer.sources.retrieve([()], None, self._counts.at(session.meta))
                 self.scorer.probability(self.scorer.encode(self._features(session, nobody, found)))
 
     def _history(self, session: Session, asked: Asked) -> tuple[Any, ...]:
@@ -184,7 +187,7 @@ class Pipeline:
         return session.read(request, m, self.shape.names)
 
     def _ranked(
-        self, run: _Run, scorer: Scorer, found: Candidates, columns: Mapping[str, NDArray[Any]], p: Vector
+        self, run: Run, scorer: Scorer, found: Candidates, columns: Mapping[str, NDArray[Any]], p: Vector
     ) -> Outcome:
         scores = p if self._weight is None else p * np.nan_to_num(columns[self._weight], nan=0.0)
         order = np.argsort(-scores, kind="stable").astype(np.int64)  # ties in the order of retrieval
@@ -201,10 +204,10 @@ class Pipeline:
             run, found.items, shown, scores, p, {}, scorer.version, None,
             sources=found.scores, columns=names, numbers=numbers,
             categories={name: columns[name].tolist() for name, holds in held.items() if holds == "category"},
-            lists={name: columns[name].tolist() for name, holds in held.items() if holds == "list"},
+            lists={n: columns[n].tolist() for n, holds in held.items() if holds in ("list", "vector")},
         )  # fmt: skip
 
-    def _fall_back(self, run: _Run, why: str, error: Exception | None) -> Outcome:
+    def _fall_back(self, run: Run, why: str, error: Exception | None) -> Outcome:
         exclude = run.history if self._excludes else ()
         items, counts = self._fallback.items(run.asked.n, exclude, run.meta)
         run.done("fallback")
@@ -215,7 +218,7 @@ class Pipeline:
         )
 
     def _outcome(
-        self, run: _Run, items: NDArray[Any], shown: NDArray[np.int64], scores: Vector, p: Vector,
+        self, run: Run, items: NDArray[Any], shown: NDArray[np.int64], scores: Vector, p: Vector,
         flags: Mapping[str, str], version: str, error: Exception | None, **detail: Any,
     ) -> Outcome:  # fmt: skip
         asked, offsets = run.asked, {} if run.meta is None else dict(run.meta.offsets)

@@ -28,23 +28,39 @@ _MODEL: Final = "model"
 class Scorer:
     """One version of everything learned. ``plan_hash`` is that of the plan whose columns it was trained on.
 
-    ``version`` is its name in the registry, given when it is loaded; it is part of every answer.
+    ``version`` is its name in the registry, given when it is loaded; it is part of every answer. A ranking has a
+    ``retriever``; a classification has the ``threshold`` of its review and the ``prior``, the share of true
+    labels it was trained on.
     """
 
     encoder: Encoder
     classifier: Classifier
-    retriever: Retriever
+    retriever: Retriever | None
     plan_hash: str
     calibrator: Calibrator | None = None
     version: str = "unregistered"
+    threshold: float | None = None
+    prior: float | None = None
 
     @property
     def trained_through(self) -> int:
         """The end of what any part was trained on, in microseconds: it may serve from then on."""
-        parts = [self.encoder.trained_through, self.retriever.trained_through]
+        parts = [self.encoder.trained_through]
+        if self.retriever is not None:
+            parts.append(self.retriever.trained_through)
         if self.calibrator is not None:
             parts.append(self.calibrator.trained_through)
         return max(parts)
+
+    @property
+    def sources(self) -> Retriever:
+        """The candidate sources of a ranking; StateError for a classification's scorer."""
+        if self.retriever is None:
+            raise StateError(
+                f"scorer {self.version}", "one of a ranking, with candidate sources", "one of a classification",
+                "serve the declaration it was trained with",
+            )  # fmt: skip
+        return self.retriever
 
     def encode(self, columns: Mapping[str, NDArray[Any]]) -> Matrix:
         """The matrix (n, d) the classifier sees."""
@@ -61,7 +77,8 @@ class Scorer:
         """Write all parts into ``directory``; `Registry.register` takes it from there."""
         self.encoder.save(directory / "encoder")
         save_classifier(self.classifier, directory / _MODEL)
-        save_retriever(self.retriever, directory / "retriever")
+        if self.retriever is not None:
+            save_retriever(self.retriever, directory / "retriever")
         if self.calibrator is not None:
             self.calibrator.save(directory / "calibrator")
         write_json(
@@ -70,6 +87,9 @@ class Scorer:
                 "format": _FORMAT,
                 "plan_hash": self.plan_hash,
                 "calibrated": self.calibrator is not None,
+                "retrieves": self.retriever is not None,
+                "threshold": self.threshold,
+                "prior": self.prior,
                 "trained_through": self.trained_through,
             },
         )
@@ -109,8 +129,10 @@ class Scorer:
         return cls(
             Encoder.load(directory / "encoder"),
             load_classifier(directory / _MODEL, model_files),
-            load_retriever(directory / "retriever"),
+            load_retriever(directory / "retriever") if settings.get("retrieves", True) else None,
             plan_hash,
             Calibrator.load(directory / "calibrator") if settings["calibrated"] else None,
             version,
+            settings.get("threshold"),
+            settings.get("prior"),
         )

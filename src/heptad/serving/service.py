@@ -10,15 +10,18 @@ from typing import Any, Final
 
 import msgspec
 
+from heptad.declare.framing import Ranking
 from heptad.declare.schema import Event, Schema
+from heptad.declare.serving import Serving
 from heptad.declare.system import Declaration
 from heptad.declare.types import Kind, Role
 from heptad.errors import DataError, HeptadError, StateError
 from heptad.online.reader import Answer as Features
 from heptad.online.reader import Reader
 from heptad.plan.nodes import FieldPlan, Plan
-from heptad.serving.answer import TOO_SLOW, Answer
+from heptad.serving.answer import TOO_SLOW, Answer, Prediction
 from heptad.serving.counts import EventCounts
+from heptad.serving.desk import Desk
 from heptad.serving.pipeline import Asked, Outcome, Pipeline
 from heptad.serving.prediction_log import PredictionLog
 from heptad.serving.schemas import schemas
@@ -27,7 +30,7 @@ from heptad.serving.values import blank, checked, entity_columns
 from heptad.serving.writer import Posted, Writer
 from heptad.state.store import Store
 from heptad.streams.appender import Appender
-from heptad.streams.applier import Applier
+from heptad.streams.applier import Applier, Step
 from heptad.streams.clock import Clock, ReplayClock
 from heptad.streams.dead_letters import DeadLetters
 from heptad.streams.log import Log
@@ -98,21 +101,22 @@ class Service:
         )
         self._schemas: dict[str, type[Schema]] = schemas(declaration)
         self._fields = {field.name: field for field in plan.request}
-        for source in declaration.retrieval.candidates:
-            name = f"score:{source.name}"
-            self._fields[name] = FieldPlan(name, Kind.FLOAT, Role.VALUE, optional=True)
+        self._events = _event_counts(declaration)
+        if isinstance(declaration.serving, Serving):
+            for source in declaration.serving.candidates:
+                name = f"score:{source.name}"
+                self._fields[name] = FieldPlan(name, Kind.FLOAT, Role.VALUE, optional=True)
         saved = store.saved()
-        event, item = declaration.framing.objective.label.event, declaration.ranking.item
-        self._events = EventCounts(event.__name__, item.name)
-        self._events.rebuild(plan, log, saved)
+        if self._events is not None:
+            self._events.rebuild(plan, log, saved)
         appender = Appender(plan, log, clock, floor=saved.meta.frontier)
         self._writer = Writer(
             appender,
             lambda watch: Applier(plan, log, store, appender, dead_letters, watch=watch),
-            self._events.watch,
+            _unseen if self._events is None else self._events.watch,
         )
         self._reader = Reader(plan, store, clock)
-        self._pipeline = Pipeline(declaration, plan, self._reader, self._events, scorer)
+        self._pipeline = self._pipeline_of(scorer)
         self._trouble: Exception | None = None
         self._open = True
         self._closing = threading.Lock()
@@ -123,22 +127,30 @@ class Service:
 
     def serve(self, scorer: Scorer | None) -> None:
         """Answer with another scorer from now on: requests under way finish with the one before."""
-        pipeline = Pipeline(self.declaration, self.plan, self._reader, self._events, scorer)
+        pipeline = self._pipeline_of(scorer)
         pipeline.warm()
         self._pipeline = pipeline
 
     def ask(self, user: object, n: int | None, context: Mapping[str, Any] | None) -> Asked:
         """A checked request with an id of its own. Raises DataError for what the client must mend."""
+        if not isinstance(self._pipeline, Pipeline):
+            raise DataError("POST /rank", "a ranking system", "a classification", "ask POST /predict")
         return self._pipeline.ask(user, n, context, secrets.token_hex(8))
 
-    def rank(self, asked: Asked, claim: threading.Lock | None = None) -> Answer | None:
+    def ask_about(self, row: Mapping[str, Any]) -> Asked:
+        """A checked request of a classification: an event's columns. Raises DataError for what must be mended."""
+        if not isinstance(self._pipeline, Desk):
+            raise DataError("POST /predict", "a classification", "a ranking system", "ask POST /rank")
+        return self._pipeline.ask(row, None, lambda: secrets.token_hex(8))
+
+    def rank(self, asked: Asked, claim: threading.Lock | None = None) -> Answer | Prediction | None:
         """Answer a request and log the decision.
 
         Where several may answer one request, the first to take its ``claim`` does; the others get None.
         """
         return self._log_it(self._pipeline.rank(asked), claim)
 
-    def too_slow(self, asked: Asked, claim: threading.Lock) -> Answer | None:
+    def too_slow(self, asked: Asked, claim: threading.Lock) -> Answer | Prediction | None:
         """The fallback for a ranking that has missed its deadline, unless it has answered meanwhile."""
         return self._log_it(self._pipeline.fall_back(asked, TOO_SLOW), claim)
 
@@ -221,9 +233,25 @@ class Service:
             self._dead_letters.close()
         self._store.close()
 
-    def _log_it(self, outcome: Outcome, claim: threading.Lock | None) -> Answer | None:
+    def _pipeline_of(self, scorer: Scorer | None) -> Pipeline | Desk:
+        if self._events is None:
+            return Desk(self.declaration, self.plan, self._reader, scorer)
+        return Pipeline(self.declaration, self.plan, self._reader, self._events, scorer)
+
+    def _log_it(self, outcome: Outcome, claim: threading.Lock | None) -> Answer | Prediction | None:
         if claim is not None and not claim.acquire(blocking=False):
             return None
         self._trouble = outcome.error
         self._predictions.append(outcome.decision, self._clock.now())
         return outcome.answer
+
+
+def _event_counts(declaration: Declaration) -> EventCounts | None:
+    """Popularity, which a ranking falls back to; a classification ranks nothing."""
+    if not isinstance(declaration.framing, Ranking):
+        return None
+    return EventCounts(declaration.label.event.__name__, declaration.framing.item.name)
+
+
+def _unseen(step: Step) -> None:
+    """Nothing is counted."""
