@@ -107,20 +107,26 @@ class Batch:
 
 def column_of(values: Sequence[Any], kind: Kind) -> Column:
     """A column of Python values; None is null, and so is NaN; -0.0 becomes 0.0."""
-    n = len(values)
+    n, types = len(values), set(map(type, values))
+    valid = (
+        np.fromiter((v is not None for v in values), np.bool_, n)
+        if type(None) in types
+        else np.ones(n, np.bool_)
+    )
     if kind in _DTYPE:
         dtype, blank = _DTYPE[kind]
-        valid = np.fromiter((v is not None for v in values), np.bool_, n)
-        held: NDArray[Any] = np.fromiter((blank if v is None else v for v in values), dtype, n)
+        if type(None) in types:
+            values = [blank if v is None else v for v in values]
+        held: NDArray[Any] = np.fromiter(values, dtype, n)
         if kind is Kind.FLOAT:
             valid &= ~np.isnan(held)
             held = np.where(valid, held, 0.0) + 0.0
         return Column(held, valid)
-    if kind is Kind.ID and all(type(v) is int for v in values):
-        return Column(np.fromiter(values, np.int64, n), np.ones(n, np.bool_))
-    plain = (tuple(v) if kind is Kind.TEXTS and v is not None else v for v in values)
-    array = np.fromiter(plain, object, n)
-    return Column(array, np.fromiter((v is not None for v in values), np.bool_, n))
+    if kind is Kind.ID and types <= {int}:
+        return Column(np.fromiter(values, np.int64, n), valid)
+    if kind is Kind.TEXTS:
+        values = [None if v is None else tuple(v) for v in values]
+    return Column(np.fromiter(values, object, n), valid)
 
 
 def tie_of(row: Mapping[str, Any], stream: StreamPlan, offset: int) -> int:

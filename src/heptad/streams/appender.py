@@ -8,21 +8,29 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from heptad.errors import DataError
+from heptad.plan.batch import Batch, Column
 from heptad.plan.nodes import Plan
+from heptad.plan.rows import rows_of
 from heptad.streams.clock import Clock
+from heptad.streams.columns import checked, columns_of
+from heptad.streams.commit import Part, alone, in_block
 from heptad.streams.enrich import Lookups
 from heptad.streams.log import NEVER, Log
 from heptad.streams.payload import Codec
 
 #: Rows encoded and written at a time: a call with more is acknowledged when all of it is durable.
 CHUNK: Final = 50_000
+#: Rows of one stream, one after the other, from which on they are logged as a block.
+BULK: Final = 64
 
 
 class Posted(NamedTuple):
@@ -52,7 +60,9 @@ class Appender:
         self, stream: str, rows: Sequence[Mapping[str, Any]], arrivals: Sequence[int] | None = None
     ) -> range:
         """Append rows of one stream; their offsets, once they are on disk. See `append_all`."""
-        return self.append_all([Posted(stream, row) for row in rows], arrivals)
+        return self._append(
+            len(rows), lambda start, stop: self._parts([(stream, rows[start:stop])]), arrivals
+        )
 
     def append_all(self, posted: Sequence[Posted], arrivals: Sequence[int] | None = None) -> range:
         """Append rows of any streams in this order; their offsets, once they are on disk.
@@ -60,28 +70,41 @@ class Appender:
         ``arrivals``, for history only: microseconds per row, not decreasing; one below an earlier arrival is
         raised to it. DataError where a row does not fit its schema: then none of its chunk is appended.
         """
-        if arrivals is not None and len(arrivals) != len(posted):
-            raise DataError(
-                "arrivals", f"one for each of {len(posted)} rows", len(arrivals), "leave them out"
-            )
+        return self._append(len(posted), lambda start, stop: self._parts(_runs(posted[start:stop])), arrivals)
+
+    def append_batch(self, batch: Batch, arrivals: NDArray[np.int64] | None = None) -> range:
+        """Append rows that are columns already; their ties and offsets do not matter. See `append_all`."""
+        return self._append(
+            len(batch), lambda start, stop: [self._block(batch.take(np.arange(start, stop)))], arrivals
+        )
+
+    def _append(
+        self,
+        n: int,
+        parts: Callable[[int, int], list[Part]],
+        arrivals: Sequence[int] | NDArray[np.int64] | None,
+    ) -> range:
+        """Append n rows chunk by chunk; ``parts`` encodes those between two places."""
+        if arrivals is not None and len(arrivals) != n:
+            raise DataError("arrivals", f"one for each of {n} rows", len(arrivals), "leave them out")
         with self._order:
             ranges = [range(self._log.end, self._log.end)]
-            for start in range(0, len(posted), CHUNK):
-                payloads = self._encoded(posted[start : start + CHUNK])
+            for start in range(0, n, CHUNK):
+                encoded = parts(start, min(n, start + CHUNK))
                 if arrivals is None:
-                    ranges.append(self._log.append(payloads, self._stamp()))
+                    ranges.append(self._log.append_parts(encoded, self._stamp()))
                 else:
                     stamps = np.maximum(np.asarray(arrivals[start : start + CHUNK], np.int64), self._floor)
                     self._floor = int(stamps.max())
-                    ranges.append(self._log.append(payloads, stamps))
+                    ranges.append(self._log.append_parts(encoded, stamps))
             return range(ranges[1 % len(ranges)].start, ranges[-1].stop)
 
     def submit(self, stream: str, rows: Sequence[Mapping[str, Any]]) -> Future[range]:
         """As `append`, but the offsets come in a future: many callers share one write (``asyncio.wrap_future``)."""
         with self._order:
-            payloads = self._encoded([Posted(stream, row) for row in rows])
+            parts = self._parts([(stream, rows)])
             stamp = self._stamp()
-            done = self._log.submit(payloads, stamp)
+            done = self._log.submit_parts(parts, stamp)
             self._waiting.append((stamp, done))
             return done
 
@@ -99,6 +122,42 @@ class Appender:
         self._floor = max(self._floor, self._clock.now())
         return self._floor
 
+    def _parts(self, runs: Sequence[tuple[str, Sequence[Mapping[str, Any]]]]) -> list[Part]:
+        """Rows of one stream after the other as parts of the log, all of which fit."""
+        if len(runs) > 1 and any(stream in self._tables for stream, _ in runs):
+            return [alone(self._encoded([Posted(stream, row) for stream, rows in runs for row in rows]))]
+        parts: list[Part] = []
+        for stream, rows in runs:
+            part = self._bulk(stream, rows) if len(rows) >= BULK else None
+            parts.append(part or alone(self._encoded([Posted(stream, row) for row in rows])))
+        return parts
+
+    def _bulk(self, stream: str, rows: Sequence[Mapping[str, Any]]) -> Part | None:
+        """Many rows of one stream as a block; None where they have to be looked at one by one."""
+        columns = columns_of(self._codec.plan_of(stream), rows)
+        if columns is None:
+            return None
+        try:
+            part = self._enriched(stream, columns)
+        except UnicodeEncodeError:  # half a character
+            return None
+        if stream in self._tables:
+            for row in rows:
+                self._lookups.learn(stream, {name: row.get(name) for name in columns})
+        return part
+
+    def _block(self, batch: Batch) -> Part:
+        stream = self._codec.plan_of(batch.stream.name)
+        part = self._enriched(stream.name, checked(stream, batch.columns))
+        if stream.name in self._tables:
+            for row in rows_of(batch):
+                self._lookups.learn(stream.name, row)
+        return part
+
+    def _enriched(self, stream: str, columns: Mapping[str, Column]) -> Part:
+        whole = self._lookups.columns(self._codec.plan_of(stream), columns)
+        return in_block(self._codec.block(stream, whole), len(next(iter(whole.values())).valid))
+
     def _encoded(self, posted: Sequence[Posted]) -> list[bytes]:
         """Payloads, each row enriched by the table rows logged before it and those before it in ``posted``."""
         enriched, encode = self._lookups.enriched, self._codec.encode
@@ -111,3 +170,10 @@ class Appender:
             else:
                 payloads[place] = encode(stream, enriched(stream, row))
         return payloads
+
+
+def _runs(posted: Sequence[Posted]) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    """Rows of one stream that follow each other."""
+    return [
+        (stream, [row for _, row in some]) for stream, some in groupby(posted, key=lambda row: row.stream)
+    ]

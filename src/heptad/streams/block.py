@@ -97,6 +97,12 @@ def decode(data: bytes) -> Block:
     return Block(name, schema, tuple(column for _, column in columns))
 
 
+def stream_of(data: bytes) -> str:
+    """The name of a block's stream."""
+    length = _HEAD.unpack_from(data)[5]
+    return data[_HEAD.size : _HEAD.size + length].decode()
+
+
 def payloads(data: bytes, start: int, stop: int) -> list[bytes]:
     """Rows ``[start, stop)`` of a block as records: each the bytes it would have had if it was logged alone."""
     stream, schema, columns = _parsed(data)

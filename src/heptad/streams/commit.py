@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,31 @@ from heptad.streams.frame import BODY_LIMIT, IN_BLOCK, PER_RECORD, Int64s
 
 #: Bytes of payload after which a group is closed (one batch may be larger).
 GROUP_BYTES: Final = 4 << 20
+
+
+class Part(NamedTuple):
+    """Records that follow each other in a batch, as the frame wants them: see `alone` and `in_block`."""
+
+    lengths: npt.NDArray[np.uint32]
+    joined: bytes
+
+
+def alone(payloads: Sequence[bytes]) -> Part:
+    """Records with a payload each. Raises DataError for what is not bytes."""
+    try:
+        joined, count = b"".join(payloads), len(payloads)
+    except TypeError as error:
+        raise DataError("payload for the log", "bytes", error, "encode each record to bytes") from None
+    if sum(map(len, payloads)) != len(joined):
+        raise DataError("payload for the log", "bytes", "a memoryview of wider items", "pass bytes(it)")
+    return Part(np.fromiter(map(len, payloads), np.uint32, count), joined)
+
+
+def in_block(block: bytes, count: int) -> Part:
+    """The ``count`` rows of a block (`heptad.streams.block`), each a record."""
+    lengths = np.full(count, IN_BLOCK, np.uint32)
+    lengths[0] |= np.uint32(len(block) & (IN_BLOCK - 1))
+    return Part(lengths, block)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,31 +55,16 @@ class Batch:
     done: Future[range] = field(default_factory=Future)
 
     @classmethod
-    def of(cls, payloads: Sequence[bytes], arrival: int | Sequence[int] | Int64s) -> Batch:
-        try:
-            joined, count = b"".join(payloads), len(payloads)
-        except TypeError as error:
-            raise DataError("payload for the log", "bytes", error, "encode each record to bytes") from None
-        lengths = np.fromiter(map(len, payloads), np.uint32, count)
-        if sum(map(len, payloads)) != len(joined):
-            raise DataError("payload for the log", "bytes", "a memoryview of wider items", "pass bytes(it)")
-        return cls(_arrivals(arrival, count), lengths, _fitting(joined, count))
-
-    @classmethod
-    def of_block(cls, block: bytes, count: int, arrival: int | Sequence[int] | Int64s) -> Batch:
-        """The ``count`` rows of a block, in the place of as many records."""
-        lengths = np.full(count, IN_BLOCK, np.uint32)
-        lengths[0] |= np.uint32(len(_fitting(block, count)))
-        return cls(_arrivals(arrival, count), lengths, block)
-
-
-def _fitting(joined: bytes, count: int) -> bytes:
-    body = PER_RECORD * count + len(joined)
-    if body > BODY_LIMIT:
-        raise DataError(
-            "batch for the log", f"at most {BODY_LIMIT} bytes", body, "append it in several batches"
-        )
-    return joined
+    def of(cls, parts: Sequence[Part], arrival: int | Sequence[int] | Int64s) -> Batch:
+        """Records one part after the other."""
+        lengths = np.concatenate([np.empty(0, np.uint32), *(part.lengths for part in parts)])
+        joined = b"".join([part.joined for part in parts])
+        body = PER_RECORD * len(lengths) + len(joined)
+        if body > BODY_LIMIT:
+            raise DataError(
+                "batch for the log", f"at most {BODY_LIMIT} bytes", body, "append it in several batches"
+            )
+        return cls(_arrivals(arrival, len(lengths)), lengths, joined)
 
 
 def _arrivals(arrival: int | Sequence[int] | Int64s, count: int) -> Int64s:

@@ -12,9 +12,15 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from heptad.algebra.kernels.alike import distinct_rows as alike
 from heptad.errors import StateError
-from heptad.plan.batch import TIMELESS
+from heptad.plan.batch import TIMELESS, Column, Factors, Repeating, column_of
 from heptad.plan.nodes import Plan, StreamPlan
+from heptad.plan.rows import rows_of
+from heptad.streams.block import stream_of
 from heptad.streams.log import Log
 from heptad.streams.payload import Codec
 
@@ -68,6 +74,42 @@ class _Kept:
         if at < 0 or (self._ttl is not None and kept.times[at] < before - self._ttl):
             return None
         return kept.values[at]
+
+    def seen_by(
+        self, entities: Column, times: NDArray[np.int64]
+    ) -> tuple[list[tuple[Any, ...] | None], NDArray[np.int64]]:
+        """What each of n events sees: rows' values (or None), and which of them it is, (n,)."""
+        if entities.values.dtype == object:
+            distinct, which = entities.factors()
+        else:
+            first, which = alike(entities.values.reshape(-1, 1))
+            distinct = entities.values[first]
+        if len(times) == 0 or len(distinct) == 0:
+            return [None], np.zeros(len(times), np.int64)
+        earliest, seen, moving = int(times.min()) - self._lag, list[tuple[Any, ...] | None](), []
+        for place, entity in enumerate(distinct.tolist()):
+            kept = self._of.get(entity)
+            seen.append(None if kept is None else kept.values[-1])
+            if kept is not None and (self._ttl is not None or kept.times[-1] >= earliest):
+                moving.append(place)  # not all its events see the newest row
+        which = np.where(entities.valid, which, len(seen))
+        seen.append(None)
+        if moving:
+            changes = np.zeros(len(seen), np.bool_)
+            changes[moving] = True
+            rows = np.flatnonzero(changes[which])
+            which[rows] = len(seen) + np.arange(len(rows))
+            asked = zip(entities.values[rows].tolist(), times[rows].tolist(), strict=True)
+            seen += [self.seen(entity, t) for entity, t in asked]
+        return seen, which
+
+
+def _spread(few: Column, which: NDArray[np.int64]) -> Column:
+    """The rows ``which`` of a column, which still knows that its values are few."""
+    if few.values.dtype != object:
+        return few.take(which)
+    distinct, of = few.factors()
+    return Repeating.of(Factors(distinct, of[which]), few.valid[which])
 
 
 class _Join(NamedTuple):
@@ -126,6 +168,19 @@ class Lookups:
                 out[name] = None if values is None else values[place]
         return out
 
+    def columns(self, stream: StreamPlan, columns: Mapping[str, Column]) -> dict[str, Column]:
+        """The columns of a stream with those that are looked up filled: `enriched` for whole columns."""
+        time, joins = self._events.get(stream.name, ("", []))
+        out = dict(columns)
+        for on, table, filled in joins:
+            values, which = table.seen_by(columns[on], columns[time].values)
+            for name, place in filled:
+                few = column_of(
+                    [None if row is None else row[place] for row in values], stream.by_name[name].kind
+                )
+                out[name] = _spread(few, which)
+        return out
+
     def rebuild(self, log: Log, codec: Codec, batch: int = 65_536) -> None:
         """Learn from a whole log. Raises StateError where its beginning, and with it table rows, is gone."""
         if not self._tables:
@@ -136,8 +191,15 @@ class Lookups:
                 f"a log that begins at offset {log.first}", "keep the log whole, or post the tables again in a new one",
             )  # fmt: skip
         marks = tuple(codec.begins(table) for table in self._tables)
-        for start in range(0, log.end, batch):
-            records = log.read_columns(start, start + batch)
-            for offset, payload in zip(records.offsets.tolist(), records.payloads, strict=True):
-                if payload.startswith(marks):
-                    self.learn(*codec.decode(payload, offset))
+        start = 0
+        while start < log.end:
+            records = log.read_runs(start, start + batch)
+            for run in records.runs:
+                if run.block and stream_of(run.block) in self._tables:
+                    for part in codec.batches([run]):
+                        for row in rows_of(part):
+                            self.learn(part.stream.name, row)
+                for offset, payload in enumerate(run.alone, run.first):
+                    if payload.startswith(marks):
+                        self.learn(*codec.decode(payload, offset))
+            start = records.end

@@ -31,7 +31,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heptad.errors import StateError
-from heptad.streams.commit import Batch, GroupCommit
+from heptad.streams.commit import Batch, GroupCommit, Part, alone
 from heptad.streams.files import FileLayer, Lock, OsFiles, make_directories
 from heptad.streams.frame import Frame, Int64s, Run
 from heptad.streams.segment import SUFFIX, UNFINISHED, Segment
@@ -144,18 +144,22 @@ class Log:
         arrival where it lies below. Raises DataError for what is not bytes or not a time, StateError once
         a write has failed or the log is closed.
         """
-        return self._writable().append(Batch.of(payloads, arrival))
+        return self.append_parts([alone(payloads)], arrival)
+
+    def append_parts(self, parts: Sequence[Part], arrival: int | Sequence[int] | Int64s) -> range:
+        """As `append`, for records of which some lie in blocks (`heptad.streams.commit`)."""
+        return self._writable().append(Batch.of(parts, arrival))
 
     def submit(self, payloads: Sequence[bytes], arrival: int | Sequence[int] | Int64s) -> Future[range]:
         """As `append`, but the offsets come in a future, and one sync serves all that wait for it.
 
         Raises at once where the log has failed already; a later failure is in the future.
         """
-        return self._writable().submit(Batch.of(payloads, arrival))
+        return self.submit_parts([alone(payloads)], arrival)
 
-    def append_block(self, block: bytes, count: int, arrival: int | Sequence[int] | Int64s) -> range:
-        """As `append`, for the ``count`` rows of a block (`heptad.streams.block`): each is a record."""
-        return self._writable().append(Batch.of_block(block, count, arrival))
+    def submit_parts(self, parts: Sequence[Part], arrival: int | Sequence[int] | Int64s) -> Future[range]:
+        """As `submit`, for records of which some lie in blocks."""
+        return self._writable().submit(Batch.of(parts, arrival))
 
     def read(self, start: int, stop: int | None = None) -> Iterator[Record]:
         """The records ``[start, stop)`` that are there now, oldest first, each checked against its CRC.

@@ -23,12 +23,13 @@ from heptad.plan.nodes import FieldPlan, Plan, StreamPlan
 from heptad.streams.block import ROW_VERSION
 from heptad.streams.block import decode as decode_block
 from heptad.streams.block import encode as encode_block
+from heptad.streams.columns import FARTHEST, LOWEST, may_be_null
 from heptad.streams.frame import Run
 from heptad.streams.log import Columns
 
 _HEAD: Final = 3  # entries before the first value
-_INT = Annotated[int, msgspec.Meta(ge=-(2**63) + 1, le=2**63 - 1)]
-_TIME = Annotated[int, msgspec.Meta(ge=-(2**61), le=2**61)]  # windows reach around it without overflow
+_INT = Annotated[int, msgspec.Meta(ge=LOWEST, le=2**63 - 1)]
+_TIME = Annotated[int, msgspec.Meta(ge=-FARTHEST, le=FARTHEST)]
 _TYPES: Final[dict[Kind, Any]] = {
     Kind.ID: _INT | str,
     Kind.TEXT: str,
@@ -71,12 +72,7 @@ class _Stream:
         self.kinds = tuple(f.kind for f in stream.fields)
         self.names = frozenset(self.columns)
         self.floats = tuple(_HEAD + i for i, f in enumerate(stream.fields) if f.kind is Kind.FLOAT)
-        spare = stream.facts if stream.deleted is not None else ()  # a row that deletes says nothing else
-        may_be_null = [
-            f.optional or f.lookup is not None or f.kind is Kind.FLOAT or f in spare for f in stream.fields
-        ]
-        types = [_cell(f) for f in stream.fields]
-        cells = [cell | None if null else cell for cell, null in zip(types, may_be_null, strict=True)]
+        cells = [_cell(f) | None if may_be_null(f, stream) else _cell(f) for f in stream.fields]
         row: Any = tuple.__class_getitem__((Literal[1], str, int, *cells))
         self.strict: Callable[[bytes], tuple[Any, ...]] = msgspec.msgpack.Decoder(row).decode
 
@@ -113,12 +109,7 @@ class Codec:
 
     def encode(self, stream: str, row: Mapping[str, Any]) -> bytes:
         """The record of a row, lookups filled; absent columns and NaN are null. DataError where one does not fit."""
-        form = self._streams.get(stream)
-        if form is None:
-            raise DataError(
-                f"stream {stream!r}", f"one of {', '.join(self._streams)}", repr(stream),
-                "name a class the system's features, label or requests use",
-            )  # fmt: skip
+        form = self._streams[self.plan_of(stream).name]
         if not row.keys() <= form.names:
             raise form.stranger(row)
         try:
@@ -126,7 +117,7 @@ class Codec:
             if any(whole[place] != whole[place] for place in form.floats):
                 whole = tuple(None if entry != entry else entry for entry in whole)
             return self._encode(whole)
-        except (msgspec.ValidationError, TypeError, OverflowError) as error:
+        except (msgspec.ValidationError, TypeError, OverflowError, UnicodeEncodeError) as error:
             raise form.refusal(error, row) from None
 
     def decode(self, payload: bytes, offset: int = 0) -> tuple[str, dict[str, Any]]:
@@ -150,6 +141,16 @@ class Codec:
         form = self._streams[stream]
         _, name, schema = form.head
         return encode_block(name, schema, form.kinds, [columns[column] for column in form.columns])
+
+    def plan_of(self, stream: str) -> StreamPlan:
+        """The stream of this name. Raises DataError where the plan has none."""
+        form = self._streams.get(stream)
+        if form is None:
+            raise DataError(
+                f"stream {stream!r}", f"one of {', '.join(self._streams)}", repr(stream),
+                "name a class the system's features, label or requests use",
+            )  # fmt: skip
+        return form.plan
 
     def batches(self, runs: Sequence[Run]) -> list[Batch]:
         """Records of the log as batches, a few per stream; within one the offsets ascend."""

@@ -14,6 +14,7 @@ from heptad.errors import StateError
 from heptad.plan.batch import column_of
 from heptad.plan.nodes import Plan
 from heptad.streams import block
+from heptad.streams.commit import in_block
 from heptad.streams.log import Log, Record
 from heptad.streams.payload import Codec
 from heptad.testing.faults import FaultyFiles
@@ -85,7 +86,7 @@ def test_a_log_of_blocks_is_the_log_of_its_rows(world, data) -> None:  # type: i
         payloads = [codec.encode(record.stream, record.row) for record in run]
         plain.append(payloads, arrivals)
         if data.draw(st.booleans()):
-            packed.append_block(block_of(plan, run), len(run), arrivals)
+            packed.append_parts([in_block(block_of(plan, run), len(run))], arrivals)
         else:
             packed.append(payloads, arrivals)
     start = data.draw(st.integers(0, plain.end))
