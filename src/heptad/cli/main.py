@@ -15,6 +15,7 @@ from heptad.errors import HeptadError
 COMMANDS = {
     "run": "Run the whole loop on historical data and write a report.",
     "serve": "Answer over HTTP with the model that is champion.",
+    "build": "Write a training set to a Parquet file, within a limit of memory.",
     "check": "Measure every number the system requires.",
     "explain": "Print the compiled plan.",
     "design": "Write the seven-step design document.",

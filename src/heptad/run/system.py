@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from heptad.offline.build.build import Report
     from heptad.plan.nodes import Plan
+    from heptad.run.progress import Progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +60,24 @@ class System(Declaration):
         from heptad.run import notebook
 
         return notebook.training_set(self, labels, events=events, at=at, dead_letters=dead_letters)
+
+    def build(
+        self,
+        labels: Any,
+        *,
+        events: Mapping[str, Any],
+        out: str | Path,
+        at: str = "ts",
+        memory: str | int = "2GB",
+        workers: int = 2,
+        progress: Progress | None = None,
+    ) -> Report:
+        """The training set as a Parquet file, within a limit of memory; see `heptad.run.build.build_training_set`."""
+        from heptad.run.build import build_training_set
+
+        return build_training_set(
+            self, labels, events=events, out=out, at=at, memory=memory, workers=workers, progress=progress
+        )
 
     def features(self, *, at: Any = None, store: str, **entities: Any) -> dict[str, NDArray[Any]]:
         """The same features, live, from a deployment's store; see `heptad.run.notebook.features`."""
