@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import heptad as hp
-from heptad.declare.features import Rate, Windowed
+from heptad.declare.features import Decay, Rate, Windowed
 from heptad.plan.batch import Logged
 from heptad.plan.compile import compile_features
 from heptad.plan.nodes import Plan
@@ -64,7 +64,7 @@ class Example:
 
     rule: str
     says: str
-    feature: Windowed | Rate
+    feature: Windowed | Rate | Decay
     log: tuple[Logged, ...]
     ask: Mapping[str, Any]
     t: int
@@ -96,7 +96,7 @@ daily: Final = per_user.count("1d")
 def example(
     rule: str,
     says: str,
-    feature: Windowed | Rate,
+    feature: Windowed | Rate | Decay,
     records: Sequence[_Entry],
     *,
     t: str,

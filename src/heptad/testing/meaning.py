@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from heptad.algebra import catalogue
 from heptad.algebra.window import Window
-from heptad.declare.features import Rate, Windowed
+from heptad.declare.features import Decay, Rate, Windowed
 from heptad.oracle.admission import verdicts
 from heptad.plan.batch import Logged
 from heptad.testing.examples import Example, Licence, Shop, at
@@ -139,26 +140,37 @@ def _read(example: Example) -> str:
             for window in example.feature.windows
             if example.column in ("value", f"value_{window.label}")
         ]
-        text = f"`{_feature(example.feature)}` {_window(chosen[0])}"
+        decays = isinstance(example.feature, Decay)
+        text = f"`{_feature(example.feature)}`" + ("" if decays else f" {_window(chosen[0])}")
     usual = {name: value for name, value in example.ask.items() if value != _USUAL[name]}
     return text + "".join(f", for {name} {value!r}" for name, value in usual.items())
 
 
-def _feature(feature: Windowed | Rate) -> str:
+def _feature(feature: Windowed | Rate | Decay) -> str:
     match feature:
         case Rate(numerator, denominator, prior, strength):
             return f"rate of {_feature(numerator)} to {_feature(denominator)}, prior {prior:g} worth {strength:g}"
+        case Decay(total, half_life):
+            return f"{_windowed(total)}, halved every {format_duration(half_life)}"
         case Windowed():
             return _windowed(feature)
 
 
 def _windowed(feature: Windowed) -> str:
-    arguments: list[Any] = [feature.column] if feature.column else []
-    arguments += [f"n={feature.params.n}"] if feature.aggregation == "last_n" else []
+    spec, params = catalogue.get(feature.aggregation), feature.params
+    said = {
+        "n": f"n={params.n}",
+        "q": f"q={params.q / 1e6:g}",
+        "k": f"k={params.k}",
+        "vocabulary": f"vocabulary={params.vocabulary!r}",
+    }
+    arguments = [feature.column] if feature.column else []
+    arguments += [said[option] for option in spec.options if option in said]
     where = f" where {feature.where}" if feature.where is not None else ""
-    text = f"{feature.aggregation}({', '.join(arguments)}) per {', '.join(feature.keys)}{where}"
-    default = 6 if feature.aggregation in ("sum", "mean") else 0
-    return text + (f" to {feature.params.decimals} decimals" if feature.params.decimals != default else "")
+    keys = f"per {', '.join(feature.keys)}" if feature.keys else "of all events"
+    text = f"{feature.aggregation}({', '.join(arguments)}) {keys}{where}"
+    usual = "decimals" not in spec.options or params.decimals == 6
+    return text if usual else f"{text} to {params.decimals} decimals"
 
 
 def _window(window: Window) -> str:
