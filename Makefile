@@ -43,7 +43,7 @@ bench: $(TO_DEVELOP) $(CONTENDERS)/.installed ## benchmarks against the contende
 
 docs: $(TO_DEVELOP) ## write the generated pages of docs/ anew
 	mkdir -p docs/reference
-	for page in cli:heptad.cli.reference meaning:heptad.testing.meaning aggregations:heptad.testing.aggregation_page; do \
+	for page in cli:heptad.cli.reference meaning:heptad.testing.meaning features:heptad.testing.features_page; do \
 	  to=docs/reference/$${page%%:*}.md; \
 	  $(BIN)/python -m $${page#*:} > $$to.part && mv $$to.part $$to || exit 1; \
 	done

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = {
     "docs/reference/cli.md": "heptad.cli.reference",
     "docs/reference/meaning.md": "heptad.testing.meaning",
-    "docs/reference/aggregations.md": "heptad.testing.aggregation_page",
+    "docs/reference/features.md": "heptad.testing.features_page",
 }
 
 

@@ -77,7 +77,7 @@ def test_the_new_aggregation_passes_the_parity_suites(copy: Path) -> None:
 
 def test_the_pages_show_the_new_aggregation(copy: Path) -> None:
     name = Path(next(iter(steps()))).stem
-    for module in ("heptad.testing.aggregation_page", "heptad.testing.meaning"):
+    for module in ("heptad.testing.features_page", "heptad.testing.meaning"):
         done = run(copy, module)
         assert f"{name}" in done.stdout, done.stderr
 

@@ -1,5 +1,7 @@
 """distinct: 2**precision registers of HyperLogLog, eight of them in a word."""
 
+from functools import cache
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +11,7 @@ from heptad.algebra.kernels.base import Events, Touched, Words
 from heptad.algebra.spec import Params
 
 _32 = np.uint64(32)
+_TWO_LN_2 = TWO_LN_2  # numba takes module globals without annotations
 
 
 def touch(events: Events, params: Params) -> Touched:
@@ -29,28 +32,33 @@ def _bit_length(words: NDArray[np.uint64]) -> NDArray[np.int64]:
 
 def finalize(words: Words, t: NDArray[np.int64], params: Params) -> NDArray[np.float64]:
     p = params.precision
-    m, top = float(1 << p), BITS - p + 1
-    counts = _tally(np.ascontiguousarray(words), top + 1)
-    z = m * _of_each(tau, 1.0 - counts[:, top] / m)
-    for k in range(top - 1, 0, -1):
-        z = 0.5 * (z + counts[:, k])
-    z += m * _of_each(sigma, counts[:, 0] / m)
-    return np.rint(m * m / TWO_LN_2 / z)
+    found: NDArray[np.float64] = _estimates(np.ascontiguousarray(words), BITS - p + 1, *_series(p))
+    return np.rint(found)
 
 
-def _of_each(function, x: NDArray[np.float64]) -> NDArray[np.float64]:  # type: ignore[no-untyped-def]
-    """A function of each number; of few different ones, since they count registers."""
-    different, which = np.unique(x, return_inverse=True)
-    return np.array([function(float(one)) for one in different], np.float64)[which]
+@cache
+def _series(p: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """sigma(c / m) and tau(1 - c / m) for every count c of the m registers."""
+    m = 1 << p
+    shares = [count / m for count in range(m + 1)]
+    return np.array([sigma(x) for x in shares]), np.array([tau(1.0 - x) for x in shares])
 
 
 @numba.njit(cache=True, nogil=True)
-def _tally(words, values):  # type: ignore[no-untyped-def]
-    """How many registers of each row hold 0, 1, ..., values - 1."""
-    counts = np.zeros((words.shape[0], values), np.int64)
+def _estimates(words, top, sigmas, taus):  # type: ignore[no-untyped-def]
+    """`hyperloglog.estimate` of the registers in each row, not rounded yet."""
+    out = np.empty(words.shape[0], np.float64)
+    counts = np.empty(top + 1, np.int64)
+    m = float(8 * words.shape[1])
     for i in range(words.shape[0]):
+        counts[:] = 0
         for k in range(words.shape[1]):
             word = words[i, k]
             for byte in range(8):
-                counts[i, (word >> np.int64(8 * byte)) & np.int64(127)] += 1
-    return counts
+                counts[(word >> np.int64(8 * byte)) & np.int64(127)] += 1
+        z = m * taus[counts[top]]
+        for k in range(top - 1, 0, -1):
+            z = 0.5 * (z + counts[k])
+        z += m * sigmas[counts[0]]
+        out[i] = m * m / _TWO_LN_2 / z
+    return out
