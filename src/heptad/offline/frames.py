@@ -33,7 +33,10 @@ def _array(name: str, values: NDArray[Any]) -> Any:
         return pa.FixedSizeListArray.from_arrays(flat, values.shape[1], mask=pa.array(null))
     if values.dtype != object:
         return pa.array(values, from_pandas=True)
-    rows = [list(value) if isinstance(value, tuple) else value for value in values.tolist()]
+    first = next((value for value in values if value is not None), None)
+    rows = (
+        [None if value is None else list(value) for value in values] if isinstance(first, tuple) else values
+    )
     try:
         return pa.array(rows)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:

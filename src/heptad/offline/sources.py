@@ -15,6 +15,7 @@ from pyarrow import csv, parquet
 from heptad.declare.types import Kind
 from heptad.errors import DataError
 from heptad.offline.conversion import Reading, absent, convert, stated
+from heptad.offline.deferred import deferred
 from heptad.plan.batch import TIMELESS, Batch, Column, tie_of
 from heptad.plan.nodes import StreamPlan
 
@@ -56,13 +57,15 @@ def from_table(stream: StreamPlan, table: Any, called: Mapping[str, str], readin
     """The rows of an Arrow table as a batch of the stream; see `read`."""
     n = table.num_rows
     columns: dict[str, Column] = {}
-    spare = stream.facts if stream.deleted is not None else ()  # a row that deletes says nothing else
+    facts = stream.facts if stream.is_table else ()
+    spare = facts if stream.deleted is not None else ()  # a row that deletes says nothing else
     for field in stream.fields:
         name = called.get(field.name, field.name)
         if name in table.column_names:
-            values = table.column(name).combine_chunks()
             lenient = replace(field, optional=True) if field in spare else field
-            columns[field.name] = convert(values, lenient, f"{stream.name}.{field.name}", reading)
+            values, thing = table.column(name), f"{stream.name}.{field.name}"
+            later = deferred(values, lenient, thing, reading) if field in facts else None
+            columns[field.name] = later or convert(values.combine_chunks(), lenient, thing, reading)
         elif field.lookup is not None or field.optional:
             columns[field.name] = absent(field, n)
         else:
@@ -146,7 +149,9 @@ def _file(stream: StreamPlan, path: Path, names: Mapping[str, str]) -> Any:
     suffix = path.suffixes[0] if path.suffix == ".gz" and path.suffixes else path.suffix
     try:
         if suffix == ".parquet":
-            held = parquet.ParquetFile(path)
+            texts = stream.facts if stream.is_table else ()  # a lookup takes few of them: leave them coded
+            coded = [names.get(f.name, f.name) for f in texts if f.kind is Kind.TEXT]
+            held = parquet.ParquetFile(path, read_dictionary=coded, memory_map=True)
             return held.read(columns=[name for name in held.schema_arrow.names if name in called])
         if suffix in (".csv", ".tsv"):
             return _csv(path, suffix, {name: field.kind for name, field in called.items()})

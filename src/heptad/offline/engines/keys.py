@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+_DENSE = 4  #: slots of a plain table of integers, per key, up to which it is better than a hash table
 
 
 class Codes(NamedTuple):
@@ -31,6 +34,10 @@ def codes(asked: Sequence[NDArray[Any]], held: Sequence[NDArray[Any]]) -> Codes:
 
 
 def _one(asked: NDArray[Any], held: NDArray[Any]) -> Codes:
+    if len(asked) and asked.dtype == held.dtype == np.int64:
+        least, most = int(asked.min()), int(asked.max())
+        if most - least <= _DENSE * (len(asked) + len(held)):
+            return Codes(*_dense(asked, held, np.int64(least), np.int64(most)))
     left, right = _arrow(asked), _arrow(held)
     if left is None or right is None:
         return _mixed(asked.tolist(), held.tolist())
@@ -43,6 +50,24 @@ def _one(asked: NDArray[Any], held: NDArray[Any]) -> Codes:
         places.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64),
         len(encoded.dictionary),
     )
+
+
+@numba.njit(cache=True, nogil=True)
+def _dense(asked, held, least, most):  # type: ignore[no-untyped-def]
+    """(asked, held, n) of integers that lie close together: codes in order of appearance, by a plain table."""
+    table = np.full(most - least + 1, -1, np.int32)
+    left, right = np.empty(len(asked), np.int64), np.empty(len(held), np.int64)
+    n = 0
+    for i in range(len(asked)):
+        place = asked[i] - least
+        if table[place] < 0:
+            table[place] = n
+            n += 1
+        left[i] = table[place]
+    for i in range(len(held)):
+        value = held[i]
+        right[i] = table[value - least] if least <= value <= most else -1
+    return left, right, n
 
 
 def _arrow(values: NDArray[Any]) -> Any:
