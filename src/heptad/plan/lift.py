@@ -76,7 +76,7 @@ def _compared(values: NDArray[Any], where: ConditionPlan) -> NDArray[np.bool_] |
     return cast("NDArray[np.bool_]", _OPS[op](values, whole))
 
 
-class _Counted(NamedTuple):
+class Counted(NamedTuple):
     """What counts for a slot, m events or elements of events' lists: their rows in the batch, ascending, and values."""
 
     row: NDArray[np.int64]
@@ -92,15 +92,15 @@ def lift_slot(batch: Batch, slot: SlotPlan, dictionary: Dictionary) -> NDArray[n
         words = _nothing(slot, len(batch))
         merge_touched(words, row, place, word, layout(slot.segments))
         return words
-    counted = _counted(batch, slot, dictionary)
-    lifted = kernel(slot.aggregation).lift(_events(batch, counted), slot.params)
-    if len(counted.row) == len(batch) and not counted.lists:
+    it = counted(batch, slot, dictionary)
+    lifted = kernel(slot.aggregation).lift(_events(batch, it), slot.params)
+    if len(it.row) == len(batch) and not it.lists:
         return lifted
     words = _nothing(slot, len(batch))
-    if counted.lists:
-        merge_rows(np.ascontiguousarray(lifted), counted.row, words, layout(slot.segments))
+    if it.lists:
+        merge_rows(np.ascontiguousarray(lifted), it.row, words, layout(slot.segments))
     else:
-        words[counted.row] = lifted
+        words[it.row] = lifted
     return words
 
 
@@ -109,15 +109,15 @@ def touch_slot(batch: Batch, slot: SlotPlan, dictionary: Dictionary) -> Touched:
 
     ``row`` is the event's place in the batch; a list may touch one place twice, and then both words are merged.
     """
-    counted = _counted(batch, slot, dictionary)
-    found = sparse_kernel(slot.aggregation).touch(_events(batch, counted), slot.params)
-    return Touched(counted.row[found.row], found.place, found.word)
+    it = counted(batch, slot, dictionary)
+    found = sparse_kernel(slot.aggregation).touch(_events(batch, it), slot.params)
+    return Touched(it.row[found.row], found.place, found.word)
 
 
-def _events(batch: Batch, counted: _Counted) -> Events:
-    if len(counted.row) == len(batch) and not counted.lists:
-        return Events(batch.time, batch.tie, counted.values)
-    return Events(batch.time[counted.row], batch.tie[counted.row], counted.values)
+def _events(batch: Batch, it: Counted) -> Events:
+    if len(it.row) == len(batch) and not it.lists:
+        return Events(batch.time, batch.tie, it.values)
+    return Events(batch.time[it.row], batch.tie[it.row], it.values)
 
 
 def _nothing(slot: SlotPlan, n: int) -> NDArray[np.int64]:
@@ -125,11 +125,12 @@ def _nothing(slot: SlotPlan, n: int) -> NDArray[np.int64]:
     return np.tile(identity(slot.segments), (n, 1))
 
 
-def _counted(batch: Batch, slot: SlotPlan, dictionary: Dictionary) -> _Counted:
+def counted(batch: Batch, slot: SlotPlan, dictionary: Dictionary) -> Counted:
+    """The events of a batch, or the elements of their lists, that count for a slot, as its kernel takes them."""
     counts = passes(batch, slot.where)
     if slot.column is None:
         row = np.flatnonzero(counts)
-        return _Counted(row, np.zeros(len(row), np.int64))
+        return Counted(row, np.zeros(len(row), np.int64))
     column = batch.columns[slot.column]
     row = np.flatnonzero(counts & column.valid)
     kind = batch.stream.by_name[slot.column].kind
@@ -138,7 +139,7 @@ def _counted(batch: Batch, slot: SlotPlan, dictionary: Dictionary) -> _Counted:
         row, elements = _elements(row, some.values)
         some = Column(elements, np.ones(len(elements), np.bool_))
     seen = _SEES[catalogue.get(slot.aggregation).sees](some, kind, slot, dictionary)
-    return _Counted(row, seen, kind is Kind.TEXTS)
+    return Counted(row, seen, kind is Kind.TEXTS)
 
 
 def _as_hashes(column: Column, kind: Kind, slot: SlotPlan, dictionary: Dictionary) -> NDArray[Any]:

@@ -13,7 +13,11 @@ from hypothesis import strategies as st
 from heptad.algebra.kernels.merge import identity, layout, merge
 from heptad.algebra.spec import ABSENT, Merge, Segment
 from heptad.offline.engines import kernels, tree
+from heptad.offline.engines.deal import deal
+from heptad.offline.engines.extremes import extremes
 from heptad.offline.engines.keys import codes
+from heptad.offline.engines.order import arrange
+from heptad.offline.engines.threads import Crew
 
 
 class Case(NamedTuple):
@@ -85,15 +89,95 @@ def obvious(case: Case, words: np.ndarray, o: np.ndarray) -> np.ndarray:
 @given(cases())
 def test_sweeps_merge_what_is_in_the_window(case):
     words = compact_words(case)
-    out = np.tile(NOTHING, (len(case.low), 1))
-    row = np.arange(len(case.low))[::-1].copy()  # any order of rows will do
-    places, before = kernels.present(words, 0)
-    kernels.latest(words, 0, places, before, case.low, case.high, row, out, 0, 3)
-    kernels.add(kernels.prefixes(words, 3), case.low, case.high, row, out, 9)
-    kernels.extreme(words, 4, -1, case.low, case.high, row, out, 10)
-    kernels.extreme(words, 5, 1, case.low, case.high, row, out, 11)
+    out = np.tile(NOTHING, (2, len(case.low), 1))
+    low, high = (
+        np.stack([case.low, case.high]),
+        np.stack([case.high, case.high]),
+    )  # the second window is empty
+    kernels.entries(words, 0, True, low, high, out, 0, 3)
+    kernels.add(words, 3, low, high, out, 9)
+    extremes(words, 4, False, low, high, out, 10)
+    extremes(words, 5, True, low, high, out, 11)
     everything = np.full(len(case.low), len(words))
-    np.testing.assert_array_equal(out[::-1], obvious(case, words, everything))
+    np.testing.assert_array_equal(out[0], obvious(case, words, everything))
+    np.testing.assert_array_equal(out[1], np.tile(NOTHING, (len(case.low), 1)))
+
+
+@given(cases())
+def test_the_oldest_entries_come_first(case):
+    words, out = compact_words(case), np.full((1, len(case.low), 6), ABSENT)
+    kernels.entries(words, 0, False, case.low[None], case.high[None], out, 0, 2)
+    for j in range(len(case.low)):
+        held = [row[:3].tolist() for row in words[case.low[j] : case.high[j]] if row[0] != ABSENT][:2]
+        assert out[0, j].reshape(2, 3)[: len(held)].tolist() == held
+        assert (out[0, j, 3 * len(held) :] == ABSENT).all()
+
+
+def test_sums_of_words_that_are_alike_are_counted():
+    out = np.zeros((1, 2, 1), np.int64)
+    kernels.add(np.full((5, 1), -3), 0, np.array([[0, 2]]), np.array([[5, 3]]), out, 0)
+    assert out.tolist() == [[[-15], [-3]]]
+
+
+@pytest.mark.parametrize("greatest", [True, False])
+def test_extremes_of_windows_of_any_length(greatest):
+    rng = np.random.default_rng(3)
+    words = rng.integers(-(2**63), 2**63 - 1, (700, 1), dtype=np.int64)
+    low = rng.integers(0, 701, (3, 400))
+    high = np.minimum(700, low + rng.integers(0, [[5], [40], [700]], (3, 400)))
+    out = np.empty((3, 400, 1), np.int64)
+    extremes(words, 0, greatest, low, high, out, 0)
+    empty, take = (-(2**63), max) if greatest else (2**63 - 1, min)
+    for w, j in np.ndindex(3, 400):
+        assert out[w, j, 0] == take(words[low[w, j] : high[w, j], 0].tolist(), default=empty)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(-3, 3), st.integers(0, 3)), max_size=300),
+    st.booleans(),
+)
+def test_rows_are_arranged_by_code_time_and_tie(rows, nearly):
+    if nearly:
+        rows.sort(key=lambda row: row[1])
+        rows[len(rows) // 2 :] = reversed(rows[len(rows) // 2 :])
+    code, time, tie = (np.array([row[k] for row in rows], np.int64) for k in range(3))
+    order, starts = arrange(code + 7, 7, 3, time, tie)
+    assert order.tolist() == np.lexsort((tie, time, code)).tolist()  # both are stable
+    assert starts.tolist() == np.searchsorted(np.sort(code), range(4)).tolist()
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("size", [1, 1000, 10**9])
+def test_dealt_rows_keep_their_order_and_no_key_is_split(size, threads):
+    rng = np.random.default_rng(size)
+    n, codes_of = 20_000, [rng.integers(-1, 20_000, rows) for rows in (150_000, 0, 10)]
+    with Crew(threads) as crew:
+        chunks, dealt = deal(codes_of, n, size, crew)
+        assert chunks.first[0] == 0
+        assert chunks.first[-1] == n
+        for held, one in zip(codes_of, dealt, strict=True):
+            chunk = np.searchsorted(chunks.first, held, side="right") - 1
+            wanted = np.flatnonzero(held >= 0)
+            wanted = wanted[np.argsort(chunk[wanted], kind="stable")]
+            assert one.move(np.arange(len(held)), crew).tolist() == wanted.tolist()
+            assert one.starts.tolist() == np.searchsorted(chunk[wanted], range(len(chunks.first))).tolist()
+
+
+def test_codes_of_integers_far_apart_and_at_the_ends():
+    ends = np.array([-(2**63), 2**63 - 1, 0, 2**63 - 1])
+    found = codes([ends], [np.array([5, 2**63 - 1, -(2**63), 0, -1])])
+    assert found.asked.tolist() == [0, 1, 2, 1]
+    assert found.held.tolist() == [-1, 1, 0, 2, -1]
+    last = codes([ends[[1, 3]]], [np.array([2**63 - 1, -(2**63), 2**63 - 2])])
+    assert last.held.tolist() == [0, -1, -1]
+
+
+def test_codes_are_the_same_by_many_threads():
+    rng = np.random.default_rng(0)
+    asked, held = rng.integers(0, 2**40, 70_000), rng.integers(0, 2**40, 140_000)
+    held[::3] = rng.choice(asked, len(held[::3]))
+    with Crew(3) as crew:
+        assert all(map(np.array_equal, codes([asked], [held], crew)[:2], codes([asked], [held])[:2]))
 
 
 @given(cases())

@@ -71,57 +71,34 @@ def running_max(values, starts):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def prefixes(words, column):  # type: ignore[no-untyped-def]
-    """(events + 1,): the sum modulo 2**64 of the words before each place."""
-    sums = np.empty(len(words) + 1, np.int64)
+def add(words, column, low, high, out, at):  # type: ignore[no-untyped-def]
+    """Sums modulo 2**64 of the words in [low, high): the difference of two prefixes."""
+    n = len(words)
+    alike = n > 0
+    for i in range(n):
+        if words[i, column] != words[0, column]:
+            alike = False
+            break
+    if alike:  # a count, most often
+        one = words[0, column]
+        for w in range(low.shape[0]):
+            for j in range(low.shape[1]):
+                out[w, j, at] = one * (high[w, j] - low[w, j])
+        return
+    sums = np.empty(n + 1, np.int64)
     total = np.int64(0)
-    for i in range(len(words)):
+    for i in range(n):
         sums[i] = total
         total += words[i, column]
-    sums[len(words)] = total
-    return sums
+    sums[n] = total
+    for w in range(low.shape[0]):
+        for j in range(low.shape[1]):
+            out[w, j, at] = sums[high[w, j]] - sums[low[w, j]]
 
 
 @numba.njit(cache=True, nogil=True)
-def add(sums, low, high, row, out, at):  # type: ignore[no-untyped-def]
-    """Sums modulo 2**64 of the words in [low, high): the difference of two prefixes."""
-    for j in range(len(low)):
-        out[row[j], at] = sums[high[j]] - sums[low[j]]
-
-
-@numba.njit(cache=True, nogil=True)
-def extreme(words, column, sign, low, high, row, out, at):  # type: ignore[no-untyped-def]
-    """Greatest (sign 1) or least (sign -1) word in [low, high), by a queue of those not yet surpassed.
-
-    No edge may move back, as none does where reads and events are sorted alike.
-    """
-    queue = np.empty(len(words), np.int64)
-    head = tail = 0
-    reached = np.int64(0)
-    for j in range(len(low)):
-        if low[j] >= high[j]:
-            continue
-        if low[j] >= reached:
-            head = tail = 0
-            reached = low[j]
-        for i in range(reached, high[j]):
-            value = words[i, column]
-            while tail > head:
-                last = words[queue[tail - 1], column]
-                if (sign > 0 and last > value) or (sign < 0 and last < value):
-                    break
-                tail -= 1
-            queue[tail] = i
-            tail += 1
-        reached = max(reached, high[j])
-        while queue[head] < low[j]:
-            head += 1
-        out[row[j], at] = words[queue[head], column]
-
-
-@numba.njit(cache=True, nogil=True)
-def present(words, column):  # type: ignore[no-untyped-def]
-    """(places, before): where an entry is present, and how many are before each place (events + 1,)."""
+def entries(words, column, newest, low, high, out, at, n):  # type: ignore[no-untyped-def]
+    """The n newest entries in [low, high), newest first, else the n oldest, oldest first: of those present."""
     before = np.empty(len(words) + 1, np.int64)
     count = 0
     for i in range(len(words)):
@@ -132,29 +109,46 @@ def present(words, column):  # type: ignore[no-untyped-def]
     for i in range(len(words)):
         if words[i, column] != _ABSENT:
             places[before[i]] = i
-    return places, before
+    for w in range(low.shape[0]):
+        for j in range(low.shape[1]):
+            first, last = before[low[w, j]], before[high[w, j]]
+            for rank in range(min(n, last - first)):
+                i = places[last - 1 - rank if newest else first + rank]
+                for k in range(_ENTRY):
+                    out[w, j, at + rank * _ENTRY + k] = words[i, column + k]
 
 
 @numba.njit(cache=True, nogil=True)
-def latest(words, column, places, before, low, high, row, out, at, n):  # type: ignore[no-untyped-def]
-    """The n newest entries in [low, high), newest first: walk back from the head over those present."""
-    for j in range(len(low)):
-        first, last = before[low[j]], before[high[j]]
-        for rank in range(min(n, last - first)):
-            i = places[last - 1 - rank]
-            for k in range(_ENTRY):
-                out[row[j], at + rank * _ENTRY + k] = words[i, column + k]
+def taken(values, order):  # type: ignore[no-untyped-def]
+    """``values[order]``."""
+    out = np.empty(len(order), values.dtype)
+    for i in range(len(order)):
+        out[i] = values[order[i]]
+    return out
 
 
 @numba.njit(cache=True, nogil=True)
-def earliest(words, column, places, before, low, high, row, out, at, n):  # type: ignore[no-untyped-def]
-    """The n oldest entries in [low, high), oldest first: walk on from the tail over those present."""
-    for j in range(len(low)):
-        first, last = before[low[j]], before[high[j]]
-        for rank in range(min(n, last - first)):
-            i = places[first + rank]
-            for k in range(_ENTRY):
-                out[row[j], at + rank * _ENTRY + k] = words[i, column + k]
+def taken_rows(values, order):  # type: ignore[no-untyped-def]
+    """``values[order]`` of rows of several numbers."""
+    out = np.empty((len(order), values.shape[1]), values.dtype)
+    for i in range(len(order)):
+        out[i] = values[order[i]]
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def put(values, to, out):  # type: ignore[no-untyped-def]
+    """``out[to] = values`` of one number per row."""
+    for j in range(len(to)):
+        out[to[j]] = values[j]
+
+
+@numba.njit(cache=True, nogil=True)
+def put_rows(values, to, out):  # type: ignore[no-untyped-def]
+    """``out[to] = values`` of several numbers per row."""
+    for j in range(len(to)):
+        for k in range(values.shape[1]):
+            out[to[j], k] = values[j, k]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -176,3 +170,11 @@ def ordered(words, column, times, ties, starts):  # type: ignore[no-untyped-def]
                 return False
             last = np.int64(i)
     return True
+
+
+@numba.njit(cache=True, nogil=True)
+def forget(codes, values, first, last, low, high):  # type: ignore[no-untyped-def]
+    """Code -1 for those of low..high whose value is not in [first, last)."""
+    for i in range(low, high):
+        if not first <= values[i] < last:
+            codes[i] = -1

@@ -1,25 +1,35 @@
-"""The local engine: all events in memory, sorted once per group by (key, time), swept once per window."""
+"""The local engine: all events in memory, dealt into chunks of neighbouring keys, each sorted and swept in cache."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from heptad.algebra.kernels.merge import identity, layout
-from heptad.algebra.window import Window
-from heptad.offline.engines import kernels, tree
+from heptad.offline.engines import kernels
+from heptad.offline.engines.chunk import Events, Reads, Work, sweep
+from heptad.offline.engines.deal import Dealt, deal
 from heptad.offline.engines.keys import codes
-from heptad.offline.engines.slot import Edges, Held, Longs, Reads, columns_of, merged
-from heptad.plan.assemble import Finalized, GroupRead, finalized
-from heptad.plan.batch import Batch, Column
+from heptad.offline.engines.output import Output
+from heptad.offline.engines.slot import Input, Longs
+from heptad.offline.engines.threads import Crew, available
+from heptad.plan.assemble import Finalized, GroupRead
+from heptad.plan.batch import Batch, batch_of
 from heptad.plan.coding import Dictionary
-from heptad.plan.lift import key_columns, memberships
-from heptad.plan.nodes import GroupPlan, Plan, SlotPlan, WindowColumn
+from heptad.plan.lift import counted, key_columns, lift_slot, memberships
+from heptad.plan.nodes import GroupPlan, Plan, SlotPlan
+
+_SIZE = 1 << 16  #: events and reads of a chunk: what its sweeps touch stays in a core's cache
 
 
 class LocalEngine:
-    """Fetches merged words for n rows at times ``t`` and log offsets ``o`` (None: all events are known)."""
+    """Fetches finalized values for n rows at times ``t`` and log offsets ``o`` (None: all events are known).
+
+    ``threads``: None for all cores. The values do not depend on it, nor on ``size``, the rows of a chunk.
+    """
 
     def __init__(
         self,
@@ -29,107 +39,119 @@ class LocalEngine:
         o: Longs | None,
         dictionary: Dictionary,
         progress: Callable[[str], None] | None = None,
+        *,
+        threads: int | None = None,
+        size: int = _SIZE,
     ) -> None:
         self._plan, self._events, self._t, self._o = plan, events, t, o
         self._dictionary, self._progress = dictionary, progress
-        self._orders: dict[str, Longs] = {}
+        self._threads, self._size = available() if threads is None else threads, size
 
     def fetch(self, reads: Sequence[GroupRead]) -> list[list[Finalized]]:
         """The finalized values of each column of each group read, in the order asked."""
-        return [
-            [
-                finalized(self._plan, column, words, self._t)
-                for column, words in zip(read.columns, self._group(read), strict=True)
-            ]
-            for read in reads
-        ]
+        with Crew(self._threads) as crew:
+            return [self._group(read, crew, False).values() for read in reads]
 
     def words(self, reads: Sequence[GroupRead]) -> list[list[Longs]]:
         """The merged words of each column of each group read, int64 (n, words): states that may be merged further."""
-        return [self._group(read) for read in reads]
+        with Crew(self._threads) as crew:
+            return [self._group(read, crew, True).words() for read in reads]
 
-    def _group(self, read: GroupRead) -> list[Longs]:
-        group, n = self._plan.groups[read.group], len(self._t)
+    def _group(self, read: GroupRead, crew: Crew, states: bool) -> Output:
+        group = self._plan.groups[read.group]
         if self._progress is not None:
             self._progress(group.name)
-        batch = self._events.get(group.stream)
         row, asked = memberships(group, read.keys)
-        if batch is None or len(batch) == 0 or len(row) == 0:
-            return [np.tile(identity(group.slots[c.slot].segments), (n, 1)) for c in read.columns]
-        held, key, keys = self._held(batch, group, read.columns, asked)
-        reads = self._reads(row, key, keys)
-        windows = {
-            window: self._edges(held, reads, window) for window in {c.window: None for c in read.columns}
-        }
-        out: dict[tuple[int, Window], Longs] = {}
-        for place in dict.fromkeys(column.slot for column in read.columns):
-            wanted = {c.window: windows[c.window] for c in read.columns if c.slot == place}
-            found = self._slot(group, group.slots[place], held, reads, wanted)
-            out |= {(place, window): words for window, words in found.items()}
-        return [out[column.slot, column.window] for column in read.columns]
-
-    def _held(
-        self, batch: Batch, group: GroupPlan, columns: Sequence[WindowColumn], asked: tuple[Longs, ...]
-    ) -> tuple[Held, Longs, int]:
-        """The events of the keys that are asked for; and the keys asked for, as codes below a number."""
-        seen = self._visible(batch, columns)
-        place, keys = memberships(group, _taken(key_columns(group, batch.columns, len(batch)), seen))
-        found = codes(asked, keys)
-        wanted = np.flatnonzero(found.held >= 0)
-        order, starts = kernels.by_code(found.held[wanted], found.n)
-        needed = {name for column in columns for name in columns_of(group.slots[column.slot])}
-        narrow = {name: batch.columns[name] for name in needed}
-        held = Batch(batch.stream, batch.time, batch.tie, batch.offset, narrow).take(
-            seen[place[wanted[order]]]
-        )
-        newest = None if self._o is None else kernels.running_max(held.offset, starts)
-        return Held(held, starts, newest), found.asked, found.n
-
-    def _visible(self, batch: Batch, columns: Sequence[WindowColumn]) -> Longs:
-        """The places of the events that some read can see, ordered by time and tie."""
-        name = batch.stream.name
-        if name not in self._orders:
-            self._orders[name] = np.lexsort((batch.tie, batch.time))
-        first = min(column.window.start(int(self._t.min())) for column in columns)
-        seen = (batch.time >= first) & (batch.time < self._t.max())
-        if self._o is not None:
-            seen &= batch.offset < self._o.max()
-        order = self._orders[name]
-        return order if seen.all() else order[seen[order]]
-
-    def _reads(self, row: Longs, key: Longs, keys: int) -> Reads:
-        by_time = np.argsort(self._t[row], kind="stable")
-        order, _ = kernels.by_code(key[by_time], keys)
-        order = by_time[order]
-        row = row[order]
-        return Reads(row, key[order], self._t[row], None if self._o is None else self._o[row])
-
-    @staticmethod
-    def _edges(held: Held, reads: Reads, window: Window) -> Edges:
-        time, starts = held.batch.time, held.starts
-        high = kernels.edges(time, starts, reads.key, np.asarray(window.end(reads.t)))  # type: ignore[arg-type]
-        if window.width is None:
-            low = starts[reads.key]
-        else:
-            low = kernels.edges(time, starts, reads.key, np.asarray(window.start(reads.t)))  # type: ignore[arg-type]
-        if held.newest is None or reads.o is None:
-            return Edges(low, high, np.empty(0, np.int64))
-        return Edges(low, high, np.flatnonzero((high > low) & (held.newest[high] >= reads.o)))
-
-    def _slot(
-        self, group: GroupPlan, slot: SlotPlan, held: Held, reads: Reads, windows: Mapping[Window, Edges]
-    ) -> dict[Window, Longs]:
-        """The slot's words of all n rows for each window; the reads of one row's list elements merged."""
-        n = len(self._t)
-        if group.list_key is None:
-            return merged(slot, held, reads, windows, self._dictionary, n)
-        apart = reads._replace(row=np.arange(len(reads.row)))
-        out: dict[Window, Longs] = {}
-        for window, words in merged(slot, held, apart, windows, self._dictionary, len(reads.row)).items():
-            out[window] = np.tile(identity(slot.segments), (n, 1))
-            tree.gather(words, reads.row, out[window], layout(slot.segments))
+        out = Output(self._plan, group, read.columns, self._t, row, states)
+        if len(row):
+            batch = self._events.get(group.stream)
+            if batch is None:
+                batch = batch_of(self._plan.stream(group.stream), (), ())
+            self._sweep(group, batch, row, asked, out, crew)
         return out
 
+    def _sweep(
+        self,
+        group: GroupPlan,
+        batch: Batch,
+        row: Longs,
+        asked: tuple[NDArray[Any], ...],
+        out: Output,
+        crew: Crew,
+    ) -> None:
+        """Deal events and reads into chunks of keys, and let every chunk write its reads' values."""
+        place, keys = memberships(group, key_columns(group, batch.columns, len(batch)))
+        found = codes(asked, keys, crew)
+        held = _Dealing(place, len(batch), found.held, crew)
+        first, last = out.span
+        held.forget(batch.time, first, last)
+        if self._o is not None:
+            held.forget(batch.offset, _LEAST, int(self._o.max()))
+        chunks, (events, reads) = deal((found.held, found.asked), found.n, self._size, crew)
+        held.dealt = events
+        dealt = Events(
+            events.move(found.held, crew), held.moved(batch.time), held.moved(batch.tie),
+            None if self._o is None else held.moved(batch.offset),
+            tuple(Input(*map(held.moved_if, self._input(batch, slot))) for slot in out.slots),
+        )  # fmt: skip
+        asking = Reads(
+            reads.move(found.asked, crew),
+            reads.move(np.arange(len(row)) if out.by_membership else row, crew),
+            reads.move(self._t[row], crew),
+            None if self._o is None else reads.move(self._o[row], crew),
+        )
+        weight = np.diff(events.starts) + np.diff(reads.starts)
+        work = [
+            Work(
+                slice(events.starts[c], events.starts[c + 1]), slice(reads.starts[c], reads.starts[c + 1]),
+                int(chunks.first[c]), int(chunks.first[c + 1]),
+            )
+            for c in np.argsort(-weight, kind="stable").tolist()  # the longest first, so that all end together
+        ]  # fmt: skip
+        crew.each(partial(sweep, events=dealt, reads=asking, out=out), [(one,) for one in work])
 
-def _taken(columns: Sequence[Column], rows: Longs) -> tuple[Column, ...]:
-    return tuple(column.take(rows) for column in columns)
+    def _input(self, batch: Batch, slot: SlotPlan) -> Input:
+        """What the slot's events are lifted from, of the whole batch."""
+        row, values, lists = counted(batch, slot, self._dictionary)
+        if lists:
+            return Input(words=lift_slot(batch, slot, self._dictionary))
+        if len(row) == len(batch):
+            return Input(None if slot.column is None else values, None)
+        counts = np.zeros(len(batch), np.bool_)
+        counts[row] = True
+        if slot.column is None:
+            return Input(None, counts)
+        dense = np.zeros(len(batch), values.dtype)
+        dense[row] = values
+        return Input(dense, counts)
+
+
+class _Dealing:
+    """Moves columns of a batch to where the memberships of its events are dealt; each array once."""
+
+    def __init__(self, place: Longs, n: int, codes: Longs, crew: Crew) -> None:
+        alike = len(place) == n and (n == 0 or (place[0] == 0 and place[-1] == n - 1))
+        self._place = None if alike and bool((np.diff(place) == 1).all()) else place
+        self._codes, self._crew = codes, crew
+        self._done: dict[int, tuple[NDArray[Any], NDArray[Any]]] = {}
+        self.dealt: Dealt
+
+    def forget(self, values: Longs, first: int, last: int) -> None:
+        """Code -1 for the events whose value is not in [first, last): no read can see them."""
+        held = self._of(values)
+        parts = self._crew.parts(len(held))
+        self._crew.each(kernels.forget, [(self._codes, held, first, last, low, high) for low, high in parts])
+
+    def moved(self, values: NDArray[Any]) -> NDArray[Any]:
+        if id(values) not in self._done:  # the array is kept too: an identity lasts as long as its object
+            self._done[id(values)] = values, self.dealt.move(self._of(values), self._crew)
+        return self._done[id(values)][1]
+
+    def moved_if(self, values: NDArray[Any] | None) -> NDArray[Any] | None:
+        return None if values is None else self.moved(values)
+
+    def _of(self, values: NDArray[Any]) -> NDArray[Any]:
+        return values if self._place is None else values[self._place]
+
+
+_LEAST = -(2**63)

@@ -1,4 +1,4 @@
-"""One slot of a group: its events lifted once, then merged for every read of every window.
+"""One slot of a group in one chunk: its events lifted once, then merged for every read of every window.
 
 Reads that know every event of their window take sweeps in time linear in events and reads. The others
 look at each event if there are few, and at a tree of merged blocks if there are many.
@@ -6,52 +6,57 @@ look at each event if there are few, and at a tree of merged blocks if there are
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heptad.algebra.kernels.merge import identity, layout
+from heptad.algebra import catalogue
+from heptad.algebra.kernels.base import Events, kernel, sparse_kernel
+from heptad.algebra.kernels.merge import identity, layout, merge_touched
 from heptad.algebra.spec import ABSENT, ENTRIES, ENTRY, Merge
-from heptad.algebra.window import Window
 from heptad.offline.engines import kernels, tree
-from heptad.plan.batch import Batch, Column
-from heptad.plan.coding import Dictionary
-from heptad.plan.lift import lift_slot
+from heptad.offline.engines.extremes import extremes
 from heptad.plan.nodes import SlotPlan
 
 Longs = NDArray[np.int64]
 
 _WORDS = (
-    1 << 20
-)  #: words lifted at a time, 8 MB: `last n` lifts 3 * n of them per event, of which three are kept
+    1 << 17
+)  #: words lifted at a time, 1 MB: `last n` lifts 3 * n of them per event, of which three are kept
 _FEW = 128  #: events of a window that are looked at one by one rather than in merged blocks
 
 
-class Reads(NamedTuple):
-    """Reads of one record each, sorted by (key, time): the row they are for, key, t and o. All (m,)."""
-
-    row: Longs
-    key: Longs
-    t: Longs
-    o: Longs | None
-
-
 class Held(NamedTuple):
-    """The events that some read may need, sorted by (key, time, tie); key k at ``starts[k]:starts[k + 1]``."""
+    """A chunk's events, sorted by (key, time, tie); key k at ``starts[k]:starts[k + 1]``."""
 
-    batch: Batch
+    time: Longs
+    tie: Longs
+    offset: Longs | None  #: where some read does not know all of them
     starts: Longs
-    newest: Longs | None  #: the greatest offset of the key before each place, where offsets matter
 
 
 class Edges(NamedTuple):
-    """The places [low, high) of a window's events, and the reads that do not know all of them."""
+    """The places [low, high) of each read's window, both (windows, reads), and of each window who does not know all.
+
+    ``o`` (reads,) is what each read knows: the events with a lower offset.
+    """
 
     low: Longs
     high: Longs
-    unknown: Longs
+    unknown: list[Longs]
+    o: Longs
+
+
+class Input(NamedTuple):
+    """What a slot's events are lifted from: values (n,), None if it needs none; and which count, None if all do.
+
+    ``words`` (n, words) instead where the states were lifted before: an event with several values, a list.
+    """
+
+    values: NDArray[np.float64] | Longs | None = None
+    counts: NDArray[np.bool_] | None = None
+    words: Longs | None = None
 
 
 class Lifted(NamedTuple):
@@ -67,25 +72,20 @@ class Lifted(NamedTuple):
     regular: bool
 
 
-def merged(
-    slot: SlotPlan,
-    held: Held,
-    reads: Reads,
-    windows: Mapping[Window, Edges],
-    dictionary: Dictionary,
-    n: int,
-) -> dict[Window, Longs]:
-    """The slot's merged words for each window, int64 (n, words): read j in row ``reads.row[j]``, no row twice."""
-    lifted = lift(slot, held, dictionary)
-    out = {window: _nothing(slot, n) for window in windows}
+def merged(slot: SlotPlan, held: Held, given: Input, edges: Edges) -> Longs:
+    """The slot's merged words, int64 (windows, reads, words)."""
+    lifted = lift(slot, held, given)
+    state = identity(slot.segments)
+    out = np.empty((*edges.low.shape, len(state)), np.int64)
+    out[:] = state
     if lifted.regular:
-        _sweep(slot, lifted, reads, windows, out)
-    _look_closer(slot, lifted, held, reads, windows, out)
+        _sweep(slot, lifted, edges, out)
+    _look_closer(slot, lifted, held, edges, out)
     return out
 
 
-def lift(slot: SlotPlan, held: Held, dictionary: Dictionary) -> Lifted:
-    """Lift the events chunk by chunk."""
+def lift(slot: SlotPlan, held: Held, given: Input) -> Lifted:
+    """Lift the events piece by piece."""
     full = layout(slot.segments)
     compact, kept, spare = full.copy(), list[int](), list[int]()
     for s, (merge, first, size) in enumerate(full.tolist()):
@@ -94,41 +94,56 @@ def lift(slot: SlotPlan, held: Held, dictionary: Dictionary) -> Lifted:
         kept += range(first, first + count)
         if merge in ENTRIES:
             spare += range(first + ENTRY, first + size * ENTRY, ENTRY)
-    n = len(held.batch)
+    n = len(held.time)
+    step = max(1, _WORDS // slot.words) if spare else max(n, 1)
+    if not spare:
+        return _checked(_lifted(slot, held, given, slice(0, n)), compact, held)
     words = np.empty((n, len(kept)), np.int64)
-    step = max(1, _WORDS // slot.words)
     for start in range(0, n, step):
         piece = slice(start, start + step)
-        chunk = lift_slot(_part(held.batch, slot, piece), slot, dictionary)
-        if spare and (chunk[:, spare] != ABSENT).any():
-            everything = lift_slot(_part(held.batch, slot, slice(0, n)), slot, dictionary)
-            return Lifted(everything, _whole(full), False)
-        words[piece] = chunk[:, kept] if spare else chunk
+        chunk = _lifted(slot, held, given, piece)
+        if (chunk[:, spare] != ABSENT).any():
+            return Lifted(_lifted(slot, held, given, slice(0, n)), _whole(full), False)
+        words[piece] = chunk[:, kept]
+    return _checked(words, compact, held)
+
+
+def _checked(words: Longs, compact: Longs, held: Held) -> Lifted:
     regular = Merge.MAX_BYTES not in compact[:, 0] and all(
-        kernels.ordered(words, int(column), held.batch.time, held.batch.tie, held.starts)
+        kernels.ordered(words, int(column), held.time, held.tie, held.starts)
         for merge, column, _ in compact
         if merge in ENTRIES
     )
     return Lifted(words, compact, regular)
 
 
-def _part(batch: Batch, slot: SlotPlan, piece: slice) -> Batch:
-    columns = {name: batch.columns[name] for name in columns_of(slot)}
-    cut = {name: Column(column.values[piece], column.valid[piece]) for name, column in columns.items()}
-    return Batch(batch.stream, batch.time[piece], batch.tie[piece], batch.offset[piece], cut)
+def _lifted(slot: SlotPlan, held: Held, given: Input, piece: slice) -> Longs:
+    """The states of some events alone: the identity where one does not count."""
+    if given.words is not None:
+        return given.words[piece]
+    time, tie = held.time[piece], held.tie[piece]
+    counts = np.ones(len(time), np.bool_) if given.counts is None else given.counts[piece]
+    values = np.zeros(len(time), np.int64) if given.values is None else given.values[piece]
+    events = Events(time, tie, values)
+    if not counts.all():
+        events = Events(time[counts], tie[counts], values[counts])
+    if catalogue.get(slot.aggregation).sparse:
+        row, place, word = sparse_kernel(slot.aggregation).touch(events, slot.params)
+        words = _nothing(slot, len(time))
+        merge_touched(words, np.flatnonzero(counts)[row], place, word, layout(slot.segments))
+        return words
+    lifted = kernel(slot.aggregation).lift(events, slot.params)
+    if len(lifted) == len(time):
+        return lifted
+    words = _nothing(slot, len(time))
+    words[counts] = lifted
+    return words
 
 
 def columns_of(slot: SlotPlan) -> list[str]:
     """The columns a slot's events are lifted from."""
     names = (slot.column, slot.where.column if slot.where else None)
     return [name for name in names if name is not None]
-
-
-def _whole(full: Longs) -> Longs:
-    """The compact layout where nothing can be left out: all entries of every LATEST segment."""
-    whole = full.copy()
-    whole[np.isin(full[:, 0], list(ENTRIES)), 2] *= ENTRY
-    return whole
 
 
 def _nothing(slot: SlotPlan, n: int) -> Longs:
@@ -139,53 +154,45 @@ def _nothing(slot: SlotPlan, n: int) -> Longs:
     return out
 
 
-def _sweep(
-    slot: SlotPlan,
-    lifted: Lifted,
-    reads: Reads,
-    windows: Mapping[Window, Edges],
-    out: Mapping[Window, Longs],
-) -> None:
+def _whole(full: Longs) -> Longs:
+    """The compact layout where nothing can be left out: all entries of every LATEST segment."""
+    whole = full.copy()
+    whole[np.isin(full[:, 0], list(ENTRIES)), 2] *= ENTRY
+    return whole
+
+
+def _sweep(slot: SlotPlan, lifted: Lifted, edges: Edges, out: Longs) -> None:
     """Every segment of every window, by the sweep that its merge allows."""
-    words, row = lifted.words, reads.row
+    words, low, high = lifted.words, edges.low, edges.high
     for (code, first, size), (_, column, _) in zip(
         layout(slot.segments).tolist(), lifted.compact.tolist(), strict=True
     ):
         merge = Merge(code)
         if merge in ENTRIES:
-            places, before = kernels.present(words, column)
-            take = kernels.latest if merge is Merge.LATEST else kernels.earliest
-            for window, (low, high, _) in windows.items():
-                take(words, column, places, before, low, high, row, out[window], first, size)
+            kernels.entries(words, column, merge is Merge.LATEST, low, high, out, first, size)
             continue
         for k in range(size):
-            sums = kernels.prefixes(words, column + k) if merge is Merge.ADD else None
-            for window, (low, high, _) in windows.items():
-                if sums is not None:
-                    kernels.add(sums, low, high, row, out[window], first + k)
-                else:
-                    sign = 1 if merge is Merge.MAX else -1
-                    kernels.extreme(words, column + k, sign, low, high, row, out[window], first + k)
+            if merge is Merge.ADD:
+                kernels.add(words, column + k, low, high, out, first + k)
+            else:
+                extremes(words, column + k, merge is Merge.MAX, low, high, out, first + k)
 
 
-def _look_closer(
-    slot: SlotPlan,
-    lifted: Lifted,
-    held: Held,
-    reads: Reads,
-    windows: Mapping[Window, Edges],
-    out: Mapping[Window, Longs],
-) -> None:
+def _look_closer(slot: SlotPlan, lifted: Lifted, held: Held, edges: Edges, out: Longs) -> None:
     """The reads that do not know all events of their window, or all where the sweeps are not right."""
-    full, state, offsets = layout(slot.segments), identity(slot.segments), held.batch.offset
-    o = reads.o if reads.o is not None else np.full(len(reads.row), np.iinfo(np.int64).max)
+    full, state = layout(slot.segments), identity(slot.segments)
+    offset = held.offset if held.offset is not None else np.zeros(len(held.time), np.int64)
     nodes = None
-    for window, (low, high, unknown) in windows.items():
-        rows = unknown if lifted.regular else np.arange(len(reads.row))
+    row = np.arange(len(edges.o))
+    for w, unknown in enumerate(edges.unknown):
+        low, high = edges.low[w], edges.high[w]
+        rows = unknown if lifted.regular else row
+        if len(rows) == 0:
+            continue
         few = high[rows] - low[rows] <= _FEW
-        common = (lifted.words, offsets, state, full, lifted.compact, low, high, o)
-        tree.scan(*common, rows[few], reads.row, out[window])
+        common = (lifted.words, offset, state, full, lifted.compact, low, high, edges.o)
+        tree.scan(*common, rows[few], row, out[w])
         if not few.all():
             if nodes is None:
-                nodes = tree.build(lifted.words, offsets, state, full, lifted.compact)
-            tree.query(nodes, *common, rows[~few], reads.row, out[window])
+                nodes = tree.build(lifted.words, offset, state, full, lifted.compact)
+            tree.query(nodes, *common, rows[~few], row, out[w])

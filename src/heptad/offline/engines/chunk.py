@@ -1,0 +1,99 @@
+"""One chunk of a group: its events and reads sorted, its windows' edges found, its slots merged and finalized."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from heptad.algebra.window import Window
+from heptad.offline.engines import kernels
+from heptad.offline.engines.order import arrange
+from heptad.offline.engines.output import Output
+from heptad.offline.engines.slot import Edges, Held, Input, Longs, merged
+
+
+class Events(NamedTuple):
+    """The dealt events of a group: key codes, times, ties, log offsets where they matter, and the slots' inputs."""
+
+    code: Longs
+    time: Longs
+    tie: Longs
+    offset: Longs | None
+    inputs: tuple[Input, ...]
+
+
+class Reads(NamedTuple):
+    """The dealt reads: key codes, what they are written to, t, and o where it matters."""
+
+    code: Longs
+    to: Longs
+    t: Longs
+    o: Longs | None
+
+
+class Work(NamedTuple):
+    """A chunk: its events, its reads, and the codes of its keys."""
+
+    events: slice
+    reads: slice
+    first: int
+    last: int
+
+
+def sweep(work: Work, events: Events, reads: Reads, out: Output) -> None:
+    """Write the values of the chunk's reads."""
+    order, starts = arrange(
+        events.code[work.events], work.first, work.last - work.first,
+        events.time[work.events], events.tie[work.events],
+    )  # fmt: skip
+    offset = None if events.offset is None else kernels.taken(events.offset[work.events], order)
+    held = Held(
+        kernels.taken(events.time[work.events], order),
+        kernels.taken(events.tie[work.events], order),
+        offset,
+        starts,
+    )
+    t = reads.t[work.reads]
+    by_time, _ = arrange(reads.code[work.reads], work.first, work.last - work.first, t, t)
+    t, to = kernels.taken(t, by_time), kernels.taken(reads.to[work.reads], by_time)
+    key = kernels.taken(reads.code[work.reads], by_time) - work.first
+    o = None if reads.o is None else kernels.taken(reads.o[work.reads], by_time)
+    edges = _edges(held, key, t, o, out.windows)
+    done: dict[int, object] = {}  # an input that several slots share is sorted once
+    for slot, (plan, given) in enumerate(zip(out.slots, events.inputs, strict=True)):
+        columns = []
+        for values in given:
+            if values is not None and id(values) not in done:
+                done[id(values)] = (kernels.taken if values.ndim == 1 else kernels.taken_rows)(
+                    values[work.events], order
+                )
+            columns.append(None if values is None else done[id(values)])
+        words = merged(plan, held, Input(*columns), edges)  # type: ignore[arg-type]
+        for window in range(len(out.windows)):
+            if (slot, window) in out.reading:
+                out.write(slot, window, words[window], t, to)
+
+
+def _edges(held: Held, key: Longs, t: Longs, o: Longs | None, windows: Sequence[Window]) -> Edges:
+    low, high = np.empty((len(windows), len(t)), np.int64), np.empty((len(windows), len(t)), np.int64)
+    heads: dict[tuple[int, int], int] = {}  # windows that end alike are looked at once
+    for w, window in enumerate(windows):
+        low[w] = (
+            held.starts[key]
+            if window.width is None
+            else kernels.edges(held.time, held.starts, key, np.asarray(window.start(t)))  # type: ignore[arg-type]
+        )
+        end = (window.delay, window.hop if window.delay else 0)
+        same = heads.setdefault(end, w)
+        if same == w:
+            high[w] = kernels.edges(held.time, held.starts, key, np.asarray(window.end(t)))  # type: ignore[arg-type]
+        else:
+            high[w] = high[same]
+    nobody = np.empty(0, np.int64)
+    if held.offset is None or o is None:
+        return Edges(low, high, [nobody] * len(windows), np.full(len(t), np.iinfo(np.int64).max))
+    newest = kernels.running_max(held.offset, held.starts)
+    unknown = [np.flatnonzero((high[w] > low[w]) & (newest[high[w]] >= o)) for w in range(len(windows))]
+    return Edges(low, high, unknown, o)

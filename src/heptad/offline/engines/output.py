@@ -1,0 +1,132 @@
+"""Where a group's values go: one array per column and part of it, rows in the order asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heptad.algebra import catalogue
+from heptad.algebra.kernels.base import kernel
+from heptad.algebra.kernels.merge import identity, layout
+from heptad.offline.engines import kernels, tree
+from heptad.plan.assemble import Finalized, finalized
+from heptad.plan.nodes import GroupPlan, Plan, SlotPlan, WindowColumn
+
+Longs = NDArray[np.int64]
+Part = NDArray[np.float64] | Longs
+_ROWS = 1 << 16  #: rows finalized at a time where that is not done by chunk
+
+
+class Output:
+    """Values of ``columns`` for n rows read at ``t``; ``row`` (m,) are the rows that have a key, once per key of theirs.
+
+    ``slots`` are the group's that the columns need, those alike once; ``reading`` says which columns (by place)
+    a slot (by place) and a window (by place in ``windows``) give. ``states``: words are wanted, not values.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        group: GroupPlan,
+        columns: Sequence[WindowColumn],
+        t: Longs,
+        row: Longs,
+        states: bool,
+    ) -> None:
+        self._plan, self._columns, self._t, self._row = plan, tuple(columns), t, row
+        self.by_membership = states or group.list_key is not None
+        self.windows = tuple(dict.fromkeys(column.window for column in columns))
+        alike: dict[object, int] = {}
+        self.slots: list[SlotPlan] = []
+        self.reading: dict[tuple[int, int], list[int]] = {}
+        for place, column in enumerate(columns):
+            slot = group.slots[column.slot]
+            name = _lifting(slot.aggregation), slot.column, slot.params, slot.where, slot.segments
+            at = alike.setdefault(name, len(self.slots))
+            if at == len(self.slots):
+                self.slots.append(slot)
+            self.reading.setdefault((at, self.windows.index(column.window)), []).append(place)
+        self._states = {
+            name: _tiled(identity(self.slots[name[0]].segments), len(row) if self.by_membership else 0)
+            for name in self.reading
+        }
+        self._parts = [] if states else [self._room(column) for column in columns]
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """No read sees an event before the first of these times, nor one from the second on."""
+        return min(window.start(int(self._t.min())) for window in self.windows), int(self._t.max())
+
+    def write(self, slot: int, window: int, words: Longs, t: Longs, to: Longs) -> None:
+        """Take the words (m, w) merged for a slot and a window: of reads at t (m,), of the rows ``to`` (m,).
+
+        Where a row has several keys, ``to`` are places in ``row`` instead, and the words are kept until `values`.
+        """
+        if self.by_membership:
+            kernels.put_rows(words, to, self._states[slot, window])
+            return
+        for place in self.reading[slot, window]:
+            found = _parts(finalized(self._plan, self._columns[place], words, t))
+            for part, whole in zip(found, self._parts[place], strict=True):
+                (kernels.put if part.ndim == 1 else kernels.put_rows)(part, to, whole)
+
+    def values(self) -> list[Finalized]:
+        """Everything written, in the order of the columns."""
+        if self.by_membership:
+            for (slot, window), words in self._states.items():
+                self._finalize(slot, window, words)
+        return [cast(Finalized, parts[0] if len(parts) == 1 else parts) for parts in self._parts]
+
+    def words(self) -> list[Longs]:
+        """The words written for each column, those of a row's keys merged."""
+        out: list[Longs] = [np.empty((0, 0), np.int64)] * len(self._columns)
+        for (slot, window), words in self._states.items():
+            segments = self.slots[slot].segments
+            merged = _tiled(identity(segments), len(self._t))
+            tree.gather(words, self._row, merged, layout(segments))
+            for place in self.reading[slot, window]:
+                out[place] = merged
+        return out
+
+    def _finalize(self, slot: int, window: int, words: Longs) -> None:
+        """Merge the states of each row's keys and finalize them, block by block of rows."""
+        segments = self.slots[slot].segments
+        for start in range(0, len(self._t), _ROWS):
+            end = min(start + _ROWS, len(self._t))
+            low, high = np.searchsorted(self._row, (start, end))
+            merged = _tiled(identity(segments), end - start)
+            tree.gather(words[low:high], self._row[low:high] - start, merged, layout(segments))
+            for place in self.reading[slot, window]:
+                found = _parts(finalized(self._plan, self._columns[place], merged, self._t[start:end]))
+                for part, whole in zip(found, self._parts[place], strict=True):
+                    whole[start:end] = part
+
+    def _room(self, column: WindowColumn) -> tuple[Part, ...]:
+        """Arrays for a column's values, which hold that of no events where a row has no key."""
+        without = np.ones(len(self._t), np.bool_)
+        without[self._row] = False
+        rows = np.flatnonzero(without)
+        words = _tiled(identity(self._plan.slot_of(column).segments), len(rows))
+        found = _parts(finalized(self._plan, column, words, self._t[rows]))
+        out = tuple(np.empty((len(self._t), *part.shape[1:]), part.dtype) for part in found)
+        for part, whole in zip(found, out, strict=True):
+            whole[rows] = part
+        return out
+
+
+def _lifting(aggregation: str) -> object:
+    """What makes an aggregation's states: mean and sum make the same."""
+    return aggregation if catalogue.get(aggregation).sparse else kernel(aggregation).lift
+
+
+def _parts(found: Finalized) -> tuple[Part, ...]:
+    return found if isinstance(found, tuple) else (found,)
+
+
+def _tiled(state: Longs, n: int) -> Longs:
+    out = np.empty((n, len(state)), np.int64)
+    out[:] = state
+    return out
