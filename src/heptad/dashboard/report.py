@@ -10,6 +10,7 @@ from typing import Any
 from heptad.dashboard.html import Html, Section, join, tag, text
 from heptad.dashboard.reading import Part
 from heptad.dashboard.sections.decision import calibration, gate, kpi
+from heptad.dashboard.sections.detection import detection
 from heptad.dashboard.sections.disease import disease
 from heptad.dashboard.sections.drift import drift
 from heptad.dashboard.sections.headline import footer, header
@@ -24,6 +25,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-
 _SECTIONS: tuple[Callable[[Part], Section | None], ...] = (
     disease,
     metrics,
+    detection,
     slices,
     calibration,
     kpi,

@@ -28,6 +28,8 @@ PER_WINDOW: Final = 300
 QUIET: Final = 2
 PATIENCE: Final = 4
 FEWEST: Final = 5
+#: Where labels lag: the windows of the shifted world that a challenger learns from before it is tested on one more.
+LEARNED: Final = 2
 
 Say = Callable[[str], None]
 
@@ -101,7 +103,8 @@ def run_drill(
         say("training the champion that is watched")
         champion = task.train(history.before(began), system, began, effort=effort, all_others=False)
     shift_at = began + QUIET * window
-    patience = PATIENCE + -(-2 * delay // window)
+    ready_at = shift_at + (LEARNED + 1) * window + 2 * delay
+    patience = PATIENCE + (LEARNED - (-2 * delay // window) if delay else 0)
     waited = False
     shifted, what = (shift or Shift(task.shifted, task.shift)).of(history, system, shift_at)
     out = Outcome(shift_at)
@@ -126,13 +129,11 @@ def run_drill(
         due = due or bool(report.drifted)
         if not due:
             continue
-        if delay and begin >= shift_at and now - window - 2 * delay <= shift_at:
+        if delay and begin >= shift_at and now < ready_at:
             if not waited:
-                settled = format_instant(shift_at + window + 2 * delay)[:10]
+                when = format_instant(ready_at)[:10]
                 out.note(
-                    now,
-                    "retraining waits",
-                    f"labels of what drifted are settled, and tested on, after {settled}",
+                    now, "retraining waits", f"until {when}, when labels of what drifted can teach and test"
                 )
             waited = True
             continue
@@ -155,11 +156,10 @@ def _windows(
     if not delay:
         return max(1, min(declared, (end - champion.cut) // FEWEST)), champion.cut
     time = history.batches[system.label.event.__name__].time
-    half = (
-        int(time.max()) - int(time.min())
-    ) // 2  # what a champion of the first half is left to be watched in
-    window = max(HOUR, min(declared, (half - 2 * delay) // FEWEST))
-    return window, int(time.max()) + 1 - FEWEST * window - 2 * delay
+    half = (int(time.max()) - int(time.min())) // 2  # the rest of the history is left for the champion
+    many = QUIET + LEARNED + PATIENCE
+    window = max(HOUR, min(declared, (half - 2 * delay) // many))
+    return window, int(time.max()) + 1 - many * window - 2 * delay
 
 
 def _detected(report: DriftReport, now: int, out: Outcome) -> None:

@@ -163,7 +163,7 @@ class ClassificationTask:
     metric = classify.METRIC
     shift = "amounts are three times as high"
     per_request = classify.ROWS_PER_REQUEST
-    replayed = 4
+    replayed = 2
 
     def requests(self, history: History, system: Declaration, now: int) -> Requests:
         return settled_cases(history, system, now)

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from heptad.declare.framing import Ranking
+from heptad.declare.types import Role
 from heptad.errors import StateError
 from heptad.offline.sources import rows_of
 from heptad.plan.batch import Batch
@@ -43,22 +45,24 @@ def check_system(target: Target, profile: Profile, *, progress: Progress) -> dic
         history = load_history(target.system.plan, profile).history
     event = target.system.framing.objective.label.event.__name__
     batch = history.batches[event]
-    bodies = _bodies(target, batch, int(min(max(LOAD_SECONDS * needs.qps, FEWEST), MOST)))
+    ranks = isinstance(target.system.framing, Ranking)
+    path, make = ("/rank", _bodies) if ranks else ("/predict", _cases)
+    bodies = make(target, batch, int(min(max(LOAD_SECONDS * needs.qps, FEWEST), MOST)))
     with tempfile.TemporaryDirectory(prefix="heptad-check-") as state:
         progress.line("starting a server with a state of its own")
         with _server(target, profile, Path(state)) as url:
             with progress.stage(f"{len(bodies)} requests at {needs.qps:g} per second"):
-                open_loop(url, bodies[:20], needs.qps)  # connections and caches
-                loaded = open_loop(url, bodies, needs.qps)
+                open_loop(url, bodies[:20], needs.qps, path=path)  # connections and caches
+                loaded = open_loop(url, bodies, needs.qps, path=path)
             with progress.stage(f"posting {FRESH_EVENTS} events"):
-                fresh = freshness(url, event, _new_rows(batch, profile), bodies[0])
+                fresh = freshness(url, event, _new_rows(batch, profile), bodies[0], path=path)
         ranked = _ranked(Path(state))
     p99, seen = loaded.percentile(99), float(np.percentile(fresh, 99))
     kept_up = loaded.achieved >= 0.95 * loaded.offered and not loaded.failed
     rows = [
         _row("p99", needs.p99, f"{p99:.1f}ms", p99 * MILLISECOND <= duration(needs.p99)),
         _row("qps", f"{needs.qps:g} per second", f"{loaded.achieved:.1f} per second", kept_up),
-        candidates_row(needs.candidates, ranked, _items(target, batch)),
+        *([candidates_row(needs.candidates, ranked, _items(target, batch))] if ranks else []),
         _row("fallbacks", "none of them", f"{loaded.flagged} of {len(bodies)}", not loaded.flagged),
         _row("freshness", needs.freshness, f"{seen:.1f}ms", seen * MILLISECOND <= duration(needs.freshness)),
         _kpi(target),
@@ -120,6 +124,15 @@ def _bodies(target: Target, batch: Batch, n: int) -> list[dict[str, Any]]:
         if row[user] is not None and row[item] is not None and row[user] not in bodies:
             bodies[row[user]] = {"user": row[user], "context": {name: row[name] for name in names}}
     known = list(bodies.values())
+    return [known[i % len(known)] for i in range(n)]
+
+
+def _cases(target: Target, batch: Batch, n: int) -> list[dict[str, Any]]:
+    """The newest events as requests, repeated to n: all that an event brings, but its id and its times."""
+    apart = (Role.KEY, Role.TIME, Role.KNOWN_AT)
+    names = [f.name for f in batch.stream.fields if f.role not in apart and f.lookup is None]
+    newest_first = np.argsort(batch.time, kind="stable")[::-1][:n]
+    known = [{name: row[name] for name in names} for row in rows_of(batch.take(newest_first))]
     return [known[i % len(known)] for i in range(n)]
 
 

@@ -54,9 +54,9 @@ class Client:
 
 
 def open_loop(
-    url: str, bodies: Sequence[Any], rate: float, *, clients: int = 16, seed: int = 0
+    url: str, bodies: Sequence[Any], rate: float, *, path: str = "/rank", clients: int = 16, seed: int = 0
 ) -> LoadResult:
-    """Post each body to ``/rank`` once, at Poisson times of ``rate`` per second, over several connections."""
+    """Post each body to ``path`` once, at Poisson times of ``rate`` per second, over several connections."""
     due = np.cumsum(np.random.default_rng(seed).exponential(1.0 / rate, len(bodies)))
     due *= len(bodies) / rate / due[-1]  # the drawn times, at the very rate
     taken = iter(range(len(bodies)))
@@ -75,7 +75,7 @@ def open_loop(
             wait = began + due[number] - time.perf_counter()
             if wait > 0:
                 time.sleep(wait)
-            status, answer = client.post("/rank", bodies[number])
+            status, answer = client.post(path, bodies[number])
             milliseconds[number] = 1e3 * (time.perf_counter() - began - due[number])
             if status != 200:
                 failed.append(number)
@@ -94,7 +94,9 @@ def open_loop(
     )
 
 
-def freshness(url: str, stream: str, rows: Sequence[dict[str, Any]], body: Any) -> list[float]:
+def freshness(
+    url: str, stream: str, rows: Sequence[dict[str, Any]], body: Any, *, path: str = "/rank"
+) -> list[float]:
     """Milliseconds from posting each row to the end of the first answer that knows it."""
     client, out = Client(url), []
     for row in rows:
@@ -106,7 +108,7 @@ def freshness(url: str, stream: str, rows: Sequence[dict[str, Any]], body: Any) 
             )
         offset = posted["events"][0]["offset"]
         while True:
-            _, answer = client.post("/rank", body)
+            _, answer = client.post(path, body)
             if answer["offsets"]["0"] > offset:
                 break
         out.append(1e3 * (time.perf_counter() - began))

@@ -151,7 +151,9 @@ def drifted(target: Target, profile: Profile) -> Shift | None:
     if not callable(make):
         return None
 
-    arguments = {name: value for source in profile.sources.values() for name, value in source.arguments.items()}
+    arguments = {
+        name: value for source in profile.sources.values() for name, value in source.arguments.items()
+    }
 
     def shifted(history: History, system: Declaration, at: int) -> History:
         return admitted(history.plan, make(at, **arguments)).history
