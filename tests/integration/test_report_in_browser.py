@@ -61,7 +61,7 @@ def opened(report: Path) -> tuple[str, set[str]]:
 
 def test_headings_plots_and_tables_are_there(opened: tuple[str, set[str]]) -> None:
     dom, _ = opened
-    assert dom.count("<h2>") == 14
+    assert dom.count("<h2>") == 15
     assert dom.count("<svg ") == 10
     assert "The disease and the cure" in dom
     assert dom.count("<table>") >= 12

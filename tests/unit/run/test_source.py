@@ -14,6 +14,8 @@ from pyarrow import csv, parquet
 
 import heptad as hp
 from heptad.errors import DataError
+from heptad.offline.conversion import Reading
+from heptad.offline.intake import take_in
 from heptad.plan.compile import compile_features
 from heptad.run.source import read, source
 
@@ -137,6 +139,11 @@ def test_a_file_that_is_damaged(tmp_path):
     assert refused("s.parquet", tmp_path).expected == "rows"
 
 
-def test_a_cell_that_does_not_fit_its_column(tmp_path):
-    (tmp_path / "s.csv").write_text("sale,ts,user,item,amount\n1,0,u,i,cheap\n", encoding="utf-8")
-    assert "cheap" in refused("s.csv", tmp_path).got
+def test_a_cell_that_does_not_fit_its_column_costs_its_row_only(tmp_path):
+    (tmp_path / "s.csv").write_text(
+        "sale,ts,user,item,amount\n1,0,u,i,cheap\n2,0,u,i,2.5\n", encoding="utf-8"
+    )
+    table = read(source("Sale", "s.csv", tmp_path, ""), STREAM)
+    taken = take_in(STREAM, table, reading=Reading(text_numbers=True))
+    assert taken.batch.columns["amount"].values.tolist() == [2.5]
+    assert [(r.row, r.column, r.got) for r in taken.refused] == [(0, "amount", "'cheap'")]
