@@ -1,7 +1,8 @@
 """Runs the benchmarks, all or some: ``python benchmarks/run.py [NAME ...]``; results go to benchmarks/results/.
 
-Names are the scripts' (online_read) or the ids of the plan of benchmarks (B5). So far each measures heptad alone, on
-the load that its result states, after checking a sample against the oracle; other systems' numbers come later.
+Names are the scripts' (feature_read) or the ids of the plan of benchmarks (B5). A contest runs heptad and its
+contenders in turn, each in a process of its own, and checks every answer against the oracle on a sample before a time
+counts (contest.py); ``log`` and ``read`` measure heptad alone.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ HERE = Path(__file__).parent
 #: What each script measures, by its id.
 SCRIPTS = {
     "B1": "training_set",
+    "B2": "lookup_join",
+    "B3": "out_of_core",
     "B4": "ingest",
-    "B5": "online_read",
+    "B5": "feature_read",
     "B9": "weight",
     "log": "log_append",
+    "read": "online_read",
 }
 
 
