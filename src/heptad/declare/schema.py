@@ -7,12 +7,13 @@ import typing
 from collections.abc import Mapping
 from datetime import timedelta
 from types import FunctionType, MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from heptad.declare.annotation import annotated
 from heptad.declare.expectation import Expectation, check
 from heptad.declare.field import Condition, Field, Lookup
-from heptad.declare.types import SCALARS, Kind, Ref, Role, Vector
-from heptad.declare.values import coerce
+from heptad.declare.types import Kind, Role
+from heptad.declare.values import cell, spoken
 from heptad.declare.wording import shown
 from heptad.errors import DataError, DeclarationError
 from heptad.times import DAY, duration, format_duration
@@ -40,47 +41,11 @@ def lookup(field: object, on: str | None = None) -> Any:
 
 
 _LONGEST = 36_525 * DAY  #: a hundred years, as for a window: far longer ones leave int64
-_ROLES: dict[str, Role] = {
-    "Key": Role.KEY, "Time": Role.TIME, "KnownAt": Role.KNOWN_AT, "Version": Role.VERSION, "Deleted": Role.DELETED,
-}  # fmt: skip
 
 
 def _field(owner: type[Schema], name: str, annotation: Any, default: object) -> Field:
     where = f"{owner.__name__}.{name}"
-    optional = False
-    if type(None) in get_args(annotation):
-        optional = True
-        annotation = next(arg for arg in get_args(annotation) if arg is not type(None))
-    ref, size = None, 0
-    if get_origin(annotation) is Ref:
-        (ref,) = get_args(annotation)
-        if not (isinstance(ref, type) and issubclass(ref, Event)):
-            raise DeclarationError(
-                where, "hp.Ref of an event class", shown(ref), "name the event whose id the column holds"
-            )
-        kind, role = Kind.ID, Role.REF
-    elif isinstance(annotation, type) and issubclass(annotation, Vector):
-        if not annotation.size:
-            raise DeclarationError(
-                where, "the size of the vector", "hp.Vector", f"write {name}: hp.Vector[64]"
-            )
-        kind, role, size = Kind.VECTOR, Role.VALUE, annotation.size
-    elif annotation in SCALARS:
-        kind = SCALARS[annotation]
-        marker = annotation.__name__ if isinstance(annotation, type) else ""
-        role = _ROLES.get(marker, Role.VALUE)
-    else:
-        raise DeclarationError(
-            where, "hp.Key, hp.Time, hp.KnownAt, hp.Version, hp.Deleted, hp.Id, hp.Ref[...], str, float, int, bool, list[str] or hp.Vector[n] (or X | None)",
-            shown(annotation), "give the column one of these types",
-        )  # fmt: skip
-    if optional and role in (Role.KEY, Role.TIME, Role.KNOWN_AT, Role.VERSION):
-        raise DeclarationError(
-            where,
-            "a value in every event",
-            "'| None'",
-            f"write {name}: hp.{marker}, without '| None'",
-        )
+    kind, role, optional, size, ref = annotated(owner.__name__, name, annotation, Event)
     if default is not None and not isinstance(default, (Lookup, Expectation)):
         raise DeclarationError(
             where, "no default, hp.lookup(Table.column) or hp.expect(...)", shown(default),
@@ -91,7 +56,7 @@ def _field(owner: type[Schema], name: str, annotation: Any, default: object) -> 
         return Field(owner, name, kind, role, optional, None, ref, default, size=size)
     if isinstance(default, Lookup) and (default.field.kind, default.field.size) != (kind, size):
         raise DeclarationError(
-            where, f"the kind of {default.field}, {_spoken(default.field.kind, default.field.size)}", _spoken(kind, size),
+            where, f"the kind of {default.field}, {spoken(default.field.kind, default.field.size)}", spoken(kind, size),
             "give both columns the same type",
         )  # fmt: skip
     return Field(owner, name, kind, role, optional or isinstance(default, Lookup), default, ref, size=size)
@@ -209,7 +174,7 @@ class Schema(metaclass=_SchemaMeta):
             )  # fmt: skip
         spare = cls._spare(values)
         return {
-            name: _value(field, values.get(name), field.optional or (spare and field.is_fact))
+            name: cell(field, values.get(name), field.optional or (spare and field.is_fact))
             for name, field in cls.fields.items()
         }
 
@@ -217,33 +182,6 @@ class Schema(metaclass=_SchemaMeta):
     def _spare(cls, values: Mapping[str, Any]) -> bool:
         """Whether this row, of all rows, may leave its facts out."""
         return False
-
-
-def _value(field: Field, value: Any, optional: bool) -> Any:
-    if value is not None:
-        try:
-            value = coerce(field.kind, value, field.size)
-        except (ValueError, DeclarationError) as error:
-            raise DataError(
-                str(field), _spoken(field.kind, field.size, "a value of kind "), _came(field.kind, value, error),
-                "send an ISO 8601 time with a zone, or microseconds" if field.kind is Kind.TIME
-                else "send the column's own type",
-            ) from error  # fmt: skip
-    if value is None and not optional and field.kind is not Kind.FLOAT:
-        raise DataError(str(field), f"a value of kind {field.kind}", "nothing", f"send {field.name}")
-    if value is not None and field.expect is not None and not field.expect.met_by(value):
-        raise DataError(
-            str(field), field.expect.wording, repr(value)[:80], "mend the sender, or what the class expects"
-        )
-    return value
-
-
-def _spoken(kind: Kind, size: int, before: str = "") -> str:
-    return f"a list of {size} numbers" if kind is Kind.VECTOR else f"{before}{kind}"
-
-
-def _came(kind: Kind, value: Any, error: Exception) -> str:
-    return str(error) if kind is Kind.VECTOR else repr(value)[:80]
 
 
 def _is_method(value: object) -> bool:

@@ -6,8 +6,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from heptad.declare.field import Field
 from heptad.declare.types import Kind
 from heptad.declare.vectors import packed
+from heptad.errors import DataError, DeclarationError
 from heptad.times import instant
 
 
@@ -18,6 +20,35 @@ def coerce(kind: Kind, value: Any, size: int = 0) -> Any:
     is of another kind.
     """
     return packed(value, size) if kind is Kind.VECTOR else _COERCE[kind](value)
+
+
+def cell(field: Field, value: Any, optional: bool) -> Any:
+    """The value of a column, as its schema and its expectations have it. Raises DataError."""
+    if value is not None:
+        try:
+            value = coerce(field.kind, value, field.size)
+        except (ValueError, DeclarationError) as error:
+            raise DataError(
+                str(field), spoken(field.kind, field.size, "a value of kind "), _came(field.kind, value, error),
+                "send an ISO 8601 time with a zone, or microseconds" if field.kind is Kind.TIME
+                else "send the column's own type",
+            ) from error  # fmt: skip
+    if value is None and not optional and field.kind is not Kind.FLOAT:
+        raise DataError(str(field), f"a value of kind {field.kind}", "nothing", f"send {field.name}")
+    if value is not None and field.expect is not None and not field.expect.met_by(value):
+        raise DataError(
+            str(field), field.expect.wording, repr(value)[:80], "mend the sender, or what the class expects"
+        )
+    return value
+
+
+def spoken(kind: Kind, size: int, before: str = "") -> str:
+    """A kind in the words of an error."""
+    return f"a list of {size} numbers" if kind is Kind.VECTOR else f"{before}{kind}"
+
+
+def _came(kind: Kind, value: Any, error: Exception) -> str:
+    return str(error) if kind is Kind.VECTOR else repr(value)[:80]
 
 
 def _time_of(value: Any) -> int:
