@@ -8,13 +8,16 @@ later, its entity's rows are sorted and looked at in the order of the log.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from heptad.offline.deferred import taken
 from heptad.offline.engines import kernels
 from heptad.offline.engines.keys import codes
 from heptad.plan.assemble import FactRead, shown
@@ -23,6 +26,7 @@ from heptad.plan.nodes import Plan, StreamPlan
 
 Longs = NDArray[np.int64]
 _NEVER = np.iinfo(np.int64).min
+_MANY = 500_000  #: rows of a table from which threads are worth their start
 
 
 class FactReader:
@@ -56,8 +60,8 @@ def facts(
     place = newest(rows, key, t, o)
     seen = place >= 0
     at = np.where(seen, place, 0)
-    taken = {name: rows.columns[name].take(at) for name in names}
-    return {name: Column(column.values, column.valid & seen) for name, column in taken.items()}
+    found = taken(rows.columns, names, at)
+    return {name: Column(column.values, column.valid & seen) for name, column in found.items()}
 
 
 def newest(rows: Batch, key: Column, t: Longs, o: Longs | None) -> Longs:
@@ -74,7 +78,11 @@ def newest(rows: Batch, key: Column, t: Longs, o: Longs | None) -> Longs:
     order = by_time[order]  # the reads by (entity, time)
     before = before[order]
     version = _version(rows)
-    place, latest = _sweep(found.held, rows.time, version, rows.offset, starts, before)
+    place, latest = np.full(len(before), -1, np.int64), np.full(len(before), _NEVER, np.int64)
+    parts = len(os.sched_getaffinity(0)) if len(rows) >= _MANY else 1
+    common = (found.held, rows.time, version, rows.offset, starts, before, place, latest, parts)
+    with ThreadPoolExecutor(parts) as pool:  # each the entities of its own
+        list(pool.map(lambda part: _sweep(*common, part), range(parts)))
     if o is not None:
         known = o[asked][order]
         late = np.flatnonzero(latest >= known)
@@ -122,18 +130,16 @@ def _look_closer(
 
 
 @numba.njit(cache=True, nogil=True)
-def _sweep(code, time, version, offset, starts, before):  # type: ignore[no-untyped-def]
-    """For each read the newest row before its time, and the greatest offset of all of them.
+def _sweep(code, time, version, offset, starts, before, place, latest, parts, part):  # type: ignore[no-untyped-def]
+    """For each read the newest row before its time, and the greatest offset of all of them, for each parts-th entity.
 
     Reads of entity c are ``starts[c]:starts[c + 1]``, ascending by ``before``; -1 in ``code`` is asked by none.
+    ``place`` holds -1 and ``latest`` the least int64.
     """
-    n = len(before)
-    place = np.full(n, -1, np.int64)
-    latest = np.full(n, _NEVER, np.int64)
     versions = len(version) > 0
     for i in range(len(code)):
         c = code[i]
-        if c < 0:
+        if c < 0 or c % parts != part:
             continue
         low, end = starts[c], starts[c + 1]
         high = end
@@ -148,7 +154,7 @@ def _sweep(code, time, version, offset, starts, before):  # type: ignore[no-unty
         latest[low] = max(latest[low], offset[i])
         if place[low] < 0 or _newer(time, version, offset, versions, i, place[low]):
             place[low] = i
-    for c in range(len(starts) - 1):
+    for c in range(part, len(starts) - 1, parts):
         for j in range(starts[c] + 1, starts[c + 1]):
             latest[j] = max(latest[j], latest[j - 1])
             i = place[j - 1]

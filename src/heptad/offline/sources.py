@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from pyarrow import csv, parquet
 from heptad.declare.types import Kind
 from heptad.errors import DataError
 from heptad.offline.conversion import Reading, absent, convert, stated
-from heptad.offline.deferred import deferred
+from heptad.offline.deferred import InArrow, ParquetColumns, deferred
 from heptad.plan.batch import TIMELESS, Batch, Column, tie_of
 from heptad.plan.nodes import StreamPlan
 
@@ -41,8 +42,31 @@ def read(
     source's where they differ. Columns that the stream does not declare are left out; looked-up columns
     may be missing and are filled by `enrich`. Raises DataError that names the column and the first bad row.
     """
-    table = as_table(stream, source, names or {})
-    return from_table(stream, table, names or {}, spelled(source, reading))
+    called, how = names or {}, spelled(source, reading)
+    later = _later(stream, source, called, how)
+    left = {called.get(name, name) for name in later}
+    table = as_table(stream, source, called, left)
+    return from_table(stream, table, called, how, later)
+
+
+def _later(stream: StreamPlan, source: Any, called: Mapping[str, str], reading: Reading) -> dict[str, Column]:
+    """The facts of a table in a Parquet file that can wait there until somebody looks them up."""
+    if not stream.is_table or not isinstance(source, (str, Path)) or Path(source).suffix != ".parquet":
+        return {}
+    texts = [called.get(f.name, f.name) for f in stream.facts if f.kind is Kind.TEXT]
+    try:
+        file = ParquetColumns(Path(source), texts)
+    except (OSError, pa.ArrowInvalid):
+        return {}  # `as_table` says what is wrong with it
+    spare = stream.deleted is not None
+    found = {
+        f.name: deferred(
+            file.column(name), replace(f, optional=f.optional or spare), f"{stream.name}.{f.name}", reading
+        )
+        for f in stream.facts
+        if not (spare and not f.optional) and (name := called.get(f.name, f.name)) in file.schema.names
+    }
+    return {name: column for name, column in found.items() if column is not None}
 
 
 def spelled(source: Any, reading: Reading) -> Reading:
@@ -53,19 +77,27 @@ def spelled(source: Any, reading: Reading) -> Reading:
     return replace(reading, text_numbers=True) if csv_file else reading
 
 
-def from_table(stream: StreamPlan, table: Any, called: Mapping[str, str], reading: Reading) -> Batch:
-    """The rows of an Arrow table as a batch of the stream; see `read`."""
+def from_table(
+    stream: StreamPlan,
+    table: Any,
+    called: Mapping[str, str],
+    reading: Reading,
+    later: Mapping[str, Column] = MappingProxyType({}),
+) -> Batch:
+    """The rows of an Arrow table as a batch of the stream, with the columns ``later`` besides; see `read`."""
     n = table.num_rows
     columns: dict[str, Column] = {}
     facts = stream.facts if stream.is_table else ()
     spare = facts if stream.deleted is not None else ()  # a row that deletes says nothing else
     for field in stream.fields:
         name = called.get(field.name, field.name)
-        if name in table.column_names:
+        if field.name in later:
+            columns[field.name] = later[field.name]
+        elif name in table.column_names:
             lenient = replace(field, optional=True) if field in spare else field
             values, thing = table.column(name), f"{stream.name}.{field.name}"
-            later = deferred(values, lenient, thing, reading) if field in facts else None
-            columns[field.name] = later or convert(values.combine_chunks(), lenient, thing, reading)
+            lazy = deferred(InArrow(values), lenient, thing, reading) if field in facts else None
+            columns[field.name] = lazy or convert(values.combine_chunks(), lenient, thing, reading)
         elif field.lookup is not None or field.optional:
             columns[field.name] = absent(field, n)
         else:
@@ -118,11 +150,11 @@ def _python(column: Column, kind: Kind) -> list[Any]:
     return [value if ok else None for value, ok in zip(values, column.valid.tolist(), strict=True)]
 
 
-def as_table(stream: StreamPlan, source: Any, names: Mapping[str, str]) -> Any:
-    """A source as an Arrow table with its own types; see `read`."""
+def as_table(stream: StreamPlan, source: Any, names: Mapping[str, str], without: Collection[str] = ()) -> Any:
+    """A source as an Arrow table with its own types; columns ``without`` are left in their Parquet file."""
     match source:
         case str() | Path():
-            return _file(stream, Path(source), names)
+            return _file(stream, Path(source), names, without)
         case Mapping():
             return pa.table({name: _array(values) for name, values in source.items()})
         case _:
@@ -142,17 +174,16 @@ def _array(values: Any) -> Any:
         raise DataError("column", "values of one type", str(error), "convert them to one type") from error
 
 
-def _file(stream: StreamPlan, path: Path, names: Mapping[str, str]) -> Any:
+def _file(stream: StreamPlan, path: Path, names: Mapping[str, str], without: Collection[str]) -> Any:
     if not path.is_file():
         raise DataError(f"source of {stream.name}", "an existing file", path, "mend the path")
     called = {names.get(field.name, field.name): field for field in stream.fields}
     suffix = path.suffixes[0] if path.suffix == ".gz" and path.suffixes else path.suffix
     try:
         if suffix == ".parquet":
-            texts = stream.facts if stream.is_table else ()  # a lookup takes few of them: leave them coded
-            coded = [names.get(f.name, f.name) for f in texts if f.kind is Kind.TEXT]
-            held = parquet.ParquetFile(path, read_dictionary=coded, memory_map=True)
-            return held.read(columns=[name for name in held.schema_arrow.names if name in called])
+            held = parquet.ParquetFile(path)
+            wanted = called.keys() - without
+            return held.read(columns=[name for name in held.schema_arrow.names if name in wanted])
         if suffix in (".csv", ".tsv"):
             return _csv(path, suffix, {name: field.kind for name, field in called.items()})
     except pa.ArrowInvalid as error:
