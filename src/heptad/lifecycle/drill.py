@@ -158,7 +158,7 @@ def _windows(
     time = history.batches[system.label.event.__name__].time
     half = (int(time.max()) - int(time.min())) // 2  # the rest of the history is left for the champion
     many = QUIET + LEARNED + PATIENCE
-    window = max(HOUR, min(declared, (half - 2 * delay) // many))
+    window = max(1, min(declared, (half - 2 * delay) // many) // HOUR) * HOUR
     return window, int(time.max()) + 1 - many * window - 2 * delay
 
 

@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from heptad.declare.framing import Ranking
 from heptad.errors import HeptadError
 from heptad.plan.nodes import Plan
 from heptad.registry.durable import sync
@@ -108,7 +109,8 @@ def _champion(target: Target, profile: Profile, plan: Plan, say: Say) -> Scorer 
         say(f"no model is served: {error}")
         return None
     if scorer is None:
-        say(f"no model is champion yet: answers are popular items. Train one: heptad run {target.name}")
+        instead = "popular items" if isinstance(target.system.framing, Ranking) else "those of the rules"
+        say(f"no model is champion yet: answers are {instead}. Train one: heptad run {target.name}")
     return scorer
 
 
