@@ -90,7 +90,9 @@ def assemble(
             )
             keys = {key for group in plan.groups for key in group.keys}
             for c in plan.columns:
-                if c.group == "static" and c.name in keys and c.kind not in (Kind.FLOAT, Kind.VECTOR):  # never a key
+                if (
+                    c.group == "static" and c.name in keys and c.kind not in (Kind.FLOAT, Kind.VECTOR)
+                ):  # never a key
                     known[c.name] = _as_key(out[c.name], c.kind)
 
     def leaf(node: Node) -> NDArray[Any]:
