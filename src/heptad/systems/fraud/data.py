@@ -56,7 +56,7 @@ class Payments(NamedTuple):
 
 @cache
 def simulate(
-    customers: int = 2_000, terminals: int = 4_000, days: int = 90, seed: int = 0, drift: Drift | None = None
+    customers: int = 1_500, terminals: int = 3_000, days: int = 80, seed: int = 0, drift: Drift | None = None
 ) -> Payments:
     """The payments of this many days. The same arguments give the same payments, to the bit."""
     draw = np.random.default_rng(seed)

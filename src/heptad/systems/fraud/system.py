@@ -33,7 +33,7 @@ fraud_review = hp.System(
     data=hp.Data(
         dynamic=dict(
             count=Transaction.per("customer").count("1d", "7d", "30d"),
-            mean=Transaction.per("customer").mean("amount", "1d", "7d", "30d", "90d"),
+            mean=Transaction.per("customer").mean("amount", "1d", "7d", "30d", "60d"),
             highest=Transaction.per("customer").max("amount", "7d", "30d"),
             stolen=Report.per("customer").count("30d", delay="7d"),
             risk=hp.rate(
@@ -50,23 +50,23 @@ fraud_review = hp.System(
         ),
         contextual=dict(
             amount=Transaction.amount,
-            excess=Transaction.amount / hp.col("mean_90d"),
-            swing=hp.col("highest_7d") / hp.col("mean_90d"),
+            excess=Transaction.amount / hp.col("mean_60d"),
+            swing=hp.col("highest_7d") / hp.col("mean_60d"),
             night=hp.hour() <= 6,
             weekend=hp.weekday() >= 5,
         ),
     ),
     model=hp.GBDT(trees=150, leaves=15, learning_rate=0.04),
     evaluation=hp.Evaluation(
-        hp.TimeSplit(test="7d"),
+        hp.TimeSplit(test="7d", train="21d"),
         gate=[
             hp.average_precision > hp.baseline("logistic"),
-            hp.caught > hp.baseline("logistic"),
+            hp.caught >= hp.baseline("logistic"),
             hp.average_precision >= hp.champion,
             hp.ece < 0.01,
         ],
     ),
-    serving=hp.Review(load=100, every="1d", rules=[Transaction.amount > 220], fallback=hp.Prior()),
+    serving=hp.Review(load=30, every="1d", rules=[Transaction.amount > 220], fallback=hp.Prior()),
     monitoring=hp.Monitoring(
         retrain=[
             hp.Weekly("Mon 03:00"),

@@ -1,0 +1,1 @@
+"""Card fraud: late labels, a review queue, thieves that move on."""
