@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -199,8 +199,19 @@ def _elements(rows: NDArray[np.int64], lists: NDArray[Any]) -> tuple[NDArray[np.
     return np.repeat(rows, each), flat[place]
 
 
-def lift(batch: Batch, group: GroupPlan, dictionary: Dictionary) -> Lifted:
-    """The memberships of a batch's events in the group's records, with the words of all its slots."""
+def lift(
+    batch: Batch, group: GroupPlan, dictionary: Dictionary, slots: Sequence[SlotPlan] | None = None
+) -> Lifted:
+    """The memberships of a batch's events in the group's records, with the words of all its slots.
+
+    ``slots``: others to lift in their place, one for one (`state.layout.GroupLayout.lifted`).
+    """
     row, keys = memberships(group, key_columns(group, batch.columns, len(batch)))
-    words = np.concatenate([lift_slot(batch, slot, dictionary) for slot in group.slots], axis=1)
-    return Lifted(row, keys, words[row])
+    lifted = group.slots if slots is None else slots
+    words = np.empty((len(batch), sum(slot.words for slot in lifted)), np.int64)
+    first = 0
+    for slot in lifted:
+        words[:, first : first + slot.words] = lift_slot(batch, slot, dictionary)
+        first += slot.words
+    each_once = group.list_key is None and len(row) == len(batch)
+    return Lifted(row, keys, words if each_once else words[row])

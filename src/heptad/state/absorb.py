@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
-from heptad.plan.batch import Batch
+import numpy as np
+from numpy.typing import NDArray
+
+from heptad.algebra.kernels.alike import distinct_rows
+from heptad.plan.batch import Batch, Column
 from heptad.plan.coding import Dictionary
-from heptad.plan.lift import lift
+from heptad.plan.lift import Lifted, lift
 from heptad.plan.nodes import GroupPlan
 from heptad.state import tables
 from heptad.state.keys import distinct, encode_columns
 from heptad.state.layout import GroupLayout
 from heptad.state.update import update
+
+#: Words of lifted events held at a time (64 MB), and the least events: states of one event may be large.
+MOST_WORDS: Final = 8 << 20
+LEAST: Final = 1024
 
 #: The records of keys of a group, None where there is none: `Snapshot.records`, or a view over uncommitted ones.
 Known = Callable[[int, Sequence[bytes]], Sequence[bytes | None]]
@@ -32,13 +41,49 @@ def absorb(
         if layout.group.facts is not None:
             changed.update(_facts(place, layout.group, batch, dictionary, known, frontier))
             continue
-        lifted = lift(batch, layout.group, dictionary)
-        if len(lifted.row) == 0:
-            continue
-        keys, of = distinct(encode_columns(lifted.keys))
-        records = update(layout, known(place, keys), of, batch.time[lifted.row], lifted.words, frontier)
-        changed.update(zip([(place, key) for key in keys], records, strict=True))
+        most, mine = max(LEAST, MOST_WORDS // layout.event_words), dict[tuple[int, bytes], bytes]()
+        for start in range(0, len(batch), most):
+            some = (
+                batch if len(batch) <= most else batch.take(np.arange(start, min(len(batch), start + most)))
+            )
+            mine.update(_slots(place, layout, some, dictionary, _over(mine, known), frontier))
+        changed.update(mine)
     return changed
+
+
+def _slots(
+    place: int, layout: GroupLayout, batch: Batch, dictionary: Dictionary, known: Known, frontier: int
+) -> dict[tuple[int, bytes], bytes]:
+    """The records of a group after events."""
+    lifted = lift(batch, layout.group, dictionary, layout.lifted)
+    if len(lifted.row) == 0:
+        return {}
+    first, of = distinct_rows(_key_words(layout.group, batch, lifted))
+    keys = encode_columns([column[first] for column in lifted.keys])
+    records = update(layout, known(place, keys), of, batch.time[lifted.row], lifted.words, frontier)
+    return dict(zip([(place, key) for key in keys], records, strict=True))
+
+
+def _key_words(group: GroupPlan, batch: Batch, lifted: Lifted) -> NDArray[np.int64]:
+    """Words (m, key columns) that are alike exactly where the keys are."""
+    words = np.empty((len(lifted.row), len(lifted.keys)), np.int64)
+    for place, values in enumerate(lifted.keys):
+        if values.dtype == np.int64:
+            words[:, place] = values
+        elif place == group.list_key or not group.keys:
+            words[:, place] = Column(values, np.ones(len(values), np.bool_)).factors().which
+        else:
+            words[:, place] = batch.columns[group.keys[place]].factors().which[lifted.row]
+    return words
+
+
+def _over(changed: dict[tuple[int, bytes], bytes], known: Known) -> Known:
+    """The records as they are after what has changed."""
+
+    def records(group: int, keys: Sequence[bytes]) -> list[bytes | None]:
+        return [changed.get((group, key), old) for key, old in zip(keys, known(group, keys), strict=True)]
+
+    return records if changed else known
 
 
 def _facts(

@@ -33,6 +33,9 @@ class Verdict(StrEnum):
     CONFLICT = "conflict"  #: the id of an earlier record and another payload: a dead letter
 
 
+#: Records judged at a time: the ids that a few have met fit into the processor's cache.
+STRIDE: Final = 8192
+
 #: The verdict of each code that `Ruling.verdicts` holds.
 VERDICTS: Final = tuple(Verdict)
 
@@ -141,20 +144,17 @@ class Admission:
 
         Raises StateError where the clock would go back.
         """
-        n = len(docket.time)
-        if n == 0:
+        rulings = [
+            self._judge(Docket(*(column[low : low + STRIDE] for column in docket)), first + low)
+            for low in range(0, len(docket.time), STRIDE)
+        ]
+        if not rulings:
             return Ruling(np.empty(0, np.uint8), np.empty(0, np.int64), np.empty(0, np.int64), [])
-        self._forward(int(docket.arrival[0]))
-        self._make_room(n)
-        verdicts, met, entered, self._frontier, self._waiting, self._used = judging.judge(
-            first, *docket, self._lateness, self._max_future, self._has_id, self._frontier, self._heap,
-            self._waiting, self._known, self._used,
-        )  # fmt: skip
-        self.clock = int(docket.arrival[-1])
+        verdicts, met, entered = (np.concatenate(parts) for parts in list(zip(*rulings, strict=True)))
         self._note_ids(docket, verdicts == judging.ACCEPTED)
         earlier = entered < first
         due = self._release(entered[earlier].tolist())
-        fresh = first + np.flatnonzero((verdicts == judging.ACCEPTED) & (docket.time > self.clock))
+        fresh = first + np.flatnonzero((verdicts == judging.ACCEPTED) & (docket.time > docket.arrival[-1]))
         if len(fresh):
             for offset, payload in zip(fresh.tolist(), payloads(fresh.tolist()), strict=True):
                 self._pending[offset] = self._pending_added[offset] = (
@@ -162,6 +162,17 @@ class Admission:
                     payload,
                 )
         return Ruling(verdicts, met, entered[~earlier], due)
+
+    def _judge(self, docket: Docket, first: int) -> tuple[NDArray[np.uint8], Ints, Ints]:
+        """(verdicts, frontiers met, offsets that entered) of a few records."""
+        self._forward(int(docket.arrival[0]))
+        self._make_room(len(docket.time))
+        verdicts, met, entered, self._frontier, self._waiting, self._used = judging.judge(
+            first, *docket, self._lateness, self._max_future, self._has_id, self._frontier, self._heap,
+            self._waiting, self._known, self._used,
+        )  # fmt: skip
+        self.clock = int(docket.arrival[-1])
+        return verdicts, met, entered
 
     def advance(self, clock: int) -> list[Due]:
         """Move the clock; the pending events it has now reached, by (time, offset).

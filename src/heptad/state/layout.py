@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from heptad.algebra.kernels import last_n
+from heptad.algebra.kernels.base import kernel
 from heptad.algebra.kernels.merge import identity, layout
-from heptad.plan.nodes import GroupPlan, Plan
+from heptad.algebra.spec import ENTRIES
+from heptad.declare.types import Kind
+from heptad.plan.nodes import GroupPlan, Plan, SlotPlan, StreamPlan
 
 Ints = NDArray[np.int64]
 
@@ -40,11 +44,38 @@ class Tables(NamedTuple):
     identity: Ints
 
 
+class EventTables(NamedTuple):
+    """How a lifted event's words lie: the first word of each slot (slots,), and whether it has but one entry there."""
+
+    first: Ints
+    entry: NDArray[np.bool_]
+
+
 @dataclass(frozen=True)
 class GroupLayout:
-    """The layout of one group's records; made once per plan and group."""
+    """The layout of one group's records; made once per plan and group.
+
+    ``lifted``: the slots as events are lifted for it. A slot that keeps the newest or oldest n entries of events
+    that have one each is lifted with n = 1. By default as the group has them.
+    """
 
     group: GroupPlan
+    narrow: tuple[SlotPlan, ...] | None = None
+
+    @property
+    def lifted(self) -> tuple[SlotPlan, ...]:
+        return self.group.slots if self.narrow is None else self.narrow
+
+    @cached_property
+    def event_words(self) -> int:
+        """Words of a lifted event."""
+        return sum(slot.words for slot in self.lifted)
+
+    @cached_property
+    def event_tables(self) -> EventTables:
+        pairs = zip(self.group.slots, self.lifted, strict=True)
+        entry = np.array([slot != lifted for slot, lifted in pairs], np.bool_)
+        return EventTables(_bounds(slot.words for slot in self.lifted)[:-1], entry)
 
     @cached_property
     def words(self) -> int:
@@ -89,7 +120,19 @@ class GroupLayout:
 
 def layouts_of(plan: Plan) -> tuple[GroupLayout, ...]:
     """One layout per group of the plan, in its order."""
-    return tuple(GroupLayout(group) for group in plan.groups)
+    return tuple(
+        GroupLayout(group, tuple(_narrow(slot, plan.stream(group.stream)) for slot in group.slots))
+        for group in plan.groups
+    )
+
+
+def _narrow(slot: SlotPlan, stream: StreamPlan) -> SlotPlan:
+    """The slot whose state of one event is the first entry of this one's, where all others are absent."""
+    kept = [(segment.merge in ENTRIES, segment.size) for segment in slot.segments]
+    has_lists = slot.column is not None and stream.by_name[slot.column].kind is Kind.TEXTS
+    if kept != [(True, slot.params.n)] or has_lists or kernel(slot.aggregation).lift is not last_n.lift:
+        return slot
+    return replace(slot, params=replace(slot.params, n=1))
 
 
 def _ints(values: Iterable[int]) -> Ints:

@@ -62,11 +62,14 @@ def _cells(
 ) -> list[tuple[Any, ...]] | None:
     """The values of each field; None where a row has columns of its own."""
     known = stream.by_name.keys()
-    if len(fields) == len(known) > 1 and set(map(len, rows)) == {len(known)}:
-        try:
-            return list(zip(*map(itemgetter(*(f.name for f in fields)), rows), strict=True))
-        except KeyError:
-            return None
+    sizes = set(map(len, rows))
+    for sent in (fields, stream.fields):  # rows that have all of these columns have no others
+        if sizes == {len(sent)} and len(sent) > 1:
+            try:
+                cells = list(zip(*map(itemgetter(*(f.name for f in sent)), rows), strict=True))
+            except KeyError:
+                continue
+            return [values for f, values in zip(sent, cells, strict=True) if f in fields]
     if not all(row.keys() <= known for row in rows):
         return None
     return [tuple([row.get(f.name) for row in rows]) for f in fields]

@@ -85,6 +85,26 @@ def merge_entries(into, first, other, start, count, latest):  # type: ignore[no-
 
 
 @numba.njit(cache=True, nogil=True)
+def insert_entry(into, first, other, start, count, op):  # type: ignore[no-untyped-def]
+    """Merge the one entry at ``other[start]`` into the ``count`` entries of ``into`` from ``first``."""
+    latest = op == _LATEST
+    if other[start] == _ABSENT:
+        return
+    place = count
+    while place > 0:
+        above = first + (place - 1) * _ENTRY
+        if into[above] != _ABSENT and _before(into, above, other, start, latest):
+            break
+        if place < count:
+            for k in range(_ENTRY):
+                into[above + _ENTRY + k] = into[above + k]
+        place -= 1
+    if place < count:
+        for k in range(_ENTRY):
+            into[first + place * _ENTRY + k] = other[start + k]
+
+
+@numba.njit(cache=True, nogil=True)
 def merge_word(op, word, other):  # type: ignore[no-untyped-def]
     """Two words of one place in two states as one; ``op`` is no merge of entries."""
     if op == _ADD:

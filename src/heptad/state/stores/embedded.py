@@ -140,8 +140,11 @@ class EmbeddedStore:
             before = _kept(found) if found else _Kept(FORMAT, self._state_hash, None, {}, None, 0)
             check_follows(before.meta(), change.meta)
             put, delete = txn.put, txn.delete
-            for (group, key), record in change.records.items():
-                put(b"r" + _U16.pack(group) + key, record)
+            prefixes = {group: b"r" + _U16.pack(group) for group in {group for group, _ in change.records}}
+            records = [(prefixes[group] + key, record) for (group, key), record in change.records.items()]
+            records.sort()  # neighbours lie in one page
+            for name, record in records:
+                put(name, record)
             for stream, number in change.ids_dropped:
                 delete(_ids_key(stream, number)[0])
             for (stream, number), block in change.ids_added.items():
