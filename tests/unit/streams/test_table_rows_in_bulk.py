@@ -54,6 +54,6 @@ def test_deletes_leave_their_facts_out(size: int) -> None:
 
 
 def test_a_row_that_does_not_delete_must_state_its_facts() -> None:
-    with pytest.raises(DataError, match="Shop.town: expected a value of kind text, got nothing"):
+    with pytest.raises(DataError, match=r"Shop.town: expected a value of kind text, got nothing"):
         Shop.parse({"shop": 1, "since": 0, "rev": 0, "gone": False})
     assert Shop.parse({"shop": 1, "since": 0, "rev": 0, "gone": True})["town"] is None
