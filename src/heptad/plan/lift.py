@@ -207,11 +207,16 @@ def lift(
     ``slots``: others to lift in their place, one for one (`state.layout.GroupLayout.lifted`).
     """
     row, keys = memberships(group, key_columns(group, batch.columns, len(batch)))
-    lifted = group.slots if slots is None else slots
-    words = np.empty((len(batch), sum(slot.words for slot in lifted)), np.int64)
-    first = 0
-    for slot in lifted:
-        words[:, first : first + slot.words] = lift_slot(batch, slot, dictionary)
-        first += slot.words
+    words = lift_words(batch, group.slots if slots is None else slots, dictionary)
     each_once = group.list_key is None and len(row) == len(batch)
     return Lifted(row, keys, words if each_once else words[row])
+
+
+def lift_words(batch: Batch, slots: Sequence[SlotPlan], dictionary: Dictionary) -> NDArray[np.int64]:
+    """The state of every event alone, int64 (n, words), slot after slot."""
+    words = np.empty((len(batch), sum(slot.words for slot in slots)), np.int64)
+    first = 0
+    for slot in slots:
+        words[:, first : first + slot.words] = lift_slot(batch, slot, dictionary)
+        first += slot.words
+    return words

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from heptad.algebra.kernels.alike import distinct_rows
 from heptad.plan.batch import Batch, Column
 from heptad.plan.coding import Dictionary
-from heptad.plan.lift import Lifted, lift
+from heptad.plan.lift import lift
 from heptad.plan.nodes import GroupPlan
 from heptad.state import tables
 from heptad.state.keys import distinct, encode_columns
@@ -58,22 +58,24 @@ def _slots(
     lifted = lift(batch, layout.group, dictionary, layout.lifted)
     if len(lifted.row) == 0:
         return {}
-    first, of = distinct_rows(_key_words(layout.group, batch, lifted))
+    first, of = distinct_rows(key_words(layout.group, batch, lifted.row, lifted.keys))
     keys = encode_columns([column[first] for column in lifted.keys])
     records = update(layout, known(place, keys), of, batch.time[lifted.row], lifted.words, frontier)
     return dict(zip([(place, key) for key in keys], records, strict=True))
 
 
-def _key_words(group: GroupPlan, batch: Batch, lifted: Lifted) -> NDArray[np.int64]:
-    """Words (m, key columns) that are alike exactly where the keys are."""
-    words = np.empty((len(lifted.row), len(lifted.keys)), np.int64)
-    for place, values in enumerate(lifted.keys):
+def key_words(
+    group: GroupPlan, batch: Batch, row: NDArray[np.int64], keys: Sequence[NDArray[Any]]
+) -> NDArray[np.int64]:
+    """Words (m, key columns) that are alike exactly where the keys of m memberships are; see `plan.lift.Lifted`."""
+    words = np.empty((len(row), len(keys)), np.int64)
+    for place, values in enumerate(keys):
         if values.dtype == np.int64:
             words[:, place] = values
         elif place == group.list_key or not group.keys:
             words[:, place] = Column(values, np.ones(len(values), np.bool_)).factors().which
         else:
-            words[:, place] = batch.columns[group.keys[place]].factors().which[lifted.row]
+            words[:, place] = batch.columns[group.keys[place]].factors().which[row]
     return words
 
 

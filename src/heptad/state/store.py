@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
@@ -25,6 +25,14 @@ class Meta:
     pending_from: int | None = None
 
 
+class Records(Protocol):
+    """Records to be written, as often as it takes."""
+
+    def records(self) -> Iterator[tuple[int, bytes, bytes]]:
+        """(group, key bytes, record bytes), ascending."""
+        ...
+
+
 @dataclass(frozen=True)
 class Commit:
     """One atomic change: all of it is visible and durable, or none. What is dropped is dropped first.
@@ -32,6 +40,8 @@ class Commit:
     ``records``: (group, key bytes) -> record bytes. ``ids_added``: (stream, number) -> a block of remembered ids
     (`state.ids`); ``ids_dropped`` are forgotten. ``pending_added``: offset -> (event time, payload);
     ``pending_dropped``: offsets now applied. ``values_added``: dictionary values in the order of their codes.
+    ``filled``: the records of a state that has none yet, too many to hold; ``values_added`` may grow while they are
+    written, so they come first.
     """
 
     meta: Meta
@@ -41,6 +51,7 @@ class Commit:
     pending_added: Mapping[int, tuple[int, bytes]] = field(default_factory=dict)
     pending_dropped: Sequence[int] = ()
     values_added: Sequence[Any] = ()
+    filled: Records | None = None
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def update(
     events: tiles that no read after it can reach are dropped. Raises StateError where an old record is damaged.
     """
     buffer, bounds = packed(old)
-    order, event_bounds = _by_record(_by_time(times), of, len(old))
+    order, event_bounds = by_record(_by_time(times), of, len(old))
     out, edges, bad = _update_records(
         buffer, bounds, event_bounds, order, times, np.ascontiguousarray(words), *layout.tables,
         *layout.event_tables, np.int64(frontier),
@@ -77,7 +77,7 @@ def _woven(times, ahead, behind):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _by_record(order, of, k):  # type: ignore[no-untyped-def]
+def by_record(order, of, k):  # type: ignore[no-untyped-def]
     """The events of each record, in the given order: those of record i are out[bounds[i]:bounds[i + 1]]."""
     bounds = np.zeros(k + 1, np.int64)
     for i in range(len(of)):

@@ -9,24 +9,26 @@ Only records that the log has acknowledged are applied.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from heptad.errors import StateError
 from heptad.plan.batch import Batch
 from heptad.plan.coding import LocalDictionary
 from heptad.plan.nodes import Plan
 from heptad.state.absorb import absorb
-from heptad.state.admission import VERDICTS, Verdict
+from heptad.state.admission import VERDICTS, Changes, Verdict
+from heptad.state.fill import Filled
 from heptad.state.layout import layouts_of
 from heptad.state.store import Commit, Meta, Store, other_plan
 from heptad.streams.clock import Clock
 from heptad.streams.dead_letters import DeadLetter, DeadLetters
-from heptad.streams.decide import Decider, Refused
+from heptad.streams.decide import Decider, Refused, by_stream
 from heptad.streams.log import Log, Runs
-from heptad.streams.policy import BYTES, ROWS
+from heptad.streams.policy import BYTES, FILL, FILL_MOST, ROWS
 from heptad.times import format_instant
 
 
@@ -72,6 +74,7 @@ class Applier:
         self._plan, self._log, self._store, self._clock = plan, log, store, clock
         self._dead_letters = dead_letters
         self.batch = batch  #: the most records of one commit
+        self.fill = FILL  #: the least records that an empty state is filled with in one pass
         self._layouts = layouts_of(plan)
         self._load()
 
@@ -93,6 +96,9 @@ class Applier:
         stop = end if limit is None else min(end, self._next + limit)
         counts: Counter[Verdict] = Counter()
         events = 0
+        if self._next == 0 and self._meta.frontier is None and stop >= self.fill:
+            to = min(stop, FILL_MOST)
+            counts, events = self._fill(to, now if to == end else None)
         while self._next < stop:
             records = self._log.read_runs(self._next, min(stop, self._next + self.batch), most=BYTES)
             some, came = self._step(records, now if records.end == end else None)
@@ -138,24 +144,52 @@ class Applier:
             return Counter(), 0
         self._sound = False
         verdicts, entered, refused = self._decider.decide(records, None if now is None else now - 1)
-        if refused and self._dead_letters is not None:
-            # first, since the commit is what says they were dealt with
-            self._dead_letters.add([letter_of(record) for record in refused])
+        self._report(refused)
         changes = self._admission.changes()
-        states = self._states(entered, changes.frontier)
-        fresh = self._dictionary.values(range(self._values, len(self._dictionary)))
+        return self._commit(verdicts, entered, changes, records.end, self._states(entered, changes.frontier))
+
+    def _fill(self, stop: int, now: int | None) -> tuple[Counter[Verdict], int]:
+        """Make a state of the records before ``stop`` where there is none yet: one pass, one commit."""
+        self._sound = False
+        verdicts, entered, at = list[NDArray[np.uint8]](), list[Batch](), self._next
+        while at < stop:
+            records = self._log.read_runs(at, min(stop, at + self.batch), most=BYTES)
+            at = records.end
+            some, came, refused = self._decider.decide(
+                records, now - 1 if now is not None and at == stop else None
+            )
+            self._report(refused)
+            verdicts.append(some)
+            entered += came
+        whole, changes = by_stream(entered), self._admission.changes()
+        filled = None
+        if changes.frontier is not None:
+            filled = Filled(self._layouts, whole, self._dictionary, changes.frontier)
+        return self._commit(np.concatenate(verdicts), whole, changes, stop, {}, filled)
+
+    def _report(self, refused: Sequence[Refused]) -> None:
+        """Dead letters come before the commit, which is what says that they were dealt with."""
+        if refused and self._dead_letters is not None:
+            self._dead_letters.add([letter_of(record) for record in refused])
+
+    def _commit(
+        self, verdicts: NDArray[np.uint8], entered: Sequence[Batch], changes: Changes, end: int,
+        states: Mapping[tuple[int, bytes], bytes], filled: Filled | None = None,
+    ) -> tuple[Counter[Verdict], int]:  # fmt: skip
+        late = Fresh(self._dictionary, self._values)
+        fresh = list(late) if filled is None else late
         meta = Meta(
-            self._plan.state_hash, changes.frontier, {**self._meta.offsets, self._log.partition: records.end},
+            self._plan.state_hash, changes.frontier, {**self._meta.offsets, self._log.partition: end},
             changes.pending_from,
         )  # fmt: skip
         change = Commit(
             meta, states, changes.ids_added, changes.ids_dropped, changes.pending_added,
-            changes.pending_dropped, fresh,
+            changes.pending_dropped, fresh, filled,
         )  # fmt: skip
         if self._watch is not None:
             self._watch(Step(self._meta, meta, [VERDICTS[code] for code in verdicts.tolist()], entered))
         self._store.commit(change)
-        self._meta, self._next, self._values, self._sound = meta, records.end, len(self._dictionary), True
+        self._meta, self._next, self._values, self._sound = meta, end, len(self._dictionary), True
         counted = zip(VERDICTS, np.bincount(verdicts, minlength=len(VERDICTS)).tolist(), strict=True)
         return Counter({verdict: n for verdict, n in counted if n}), sum(map(len, entered))
 
@@ -172,6 +206,22 @@ class Applier:
             for batch in entered:
                 changed |= absorb(self._layouts, batch, self._dictionary, snapshot.records, frontier)
         return changed
+
+
+class Fresh(Sequence[Any]):
+    """The values that a dictionary has given codes to from one code on, by the time they are asked for."""
+
+    def __init__(self, dictionary: LocalDictionary, first: int) -> None:
+        self._dictionary, self._first = dictionary, first
+
+    def __len__(self) -> int:
+        return len(self._dictionary) - self._first
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._dictionary.values(range(self._first, len(self._dictionary)))[place]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self[:])
 
 
 def letter_of(record: Refused) -> DeadLetter:

@@ -68,7 +68,7 @@ class Decider:
         entering[mine] = True
         entered = self._batches([d for d in due if d.offset < records.first])
         entered += [some for batch in batches if len(some := _where(batch, entering, records.first))]
-        return Decision(ruling.verdicts, self._by_stream(entered), _refused(batches, ruling, records))
+        return Decision(ruling.verdicts, by_stream(entered), _refused(batches, ruling, records))
 
     def waiting(self, *, but: Container[int]) -> list[Batch]:
         """The pending events, a batch per stream, except those at some offsets."""
@@ -85,11 +85,13 @@ class Decider:
             offsets.append(offset)
         return [batch_of(self._streams[self._places[name]], *some) for name, some in by_stream.items()]
 
-    def _by_stream(self, batches: Sequence[Batch]) -> list[Batch]:
-        found: dict[str, list[Batch]] = {}
-        for batch in batches:
-            found.setdefault(batch.stream.name, []).append(batch)
-        return [joined(some) for some in found.values()]
+
+def by_stream(batches: Sequence[Batch]) -> list[Batch]:
+    """One batch per stream."""
+    found: dict[str, list[Batch]] = {}
+    for batch in batches:
+        found.setdefault(batch.stream.name, []).append(batch)
+    return [joined(some) for some in found.values()]
 
 
 def _where(batch: Batch, chosen: NDArray[np.bool_], first: int) -> Batch:

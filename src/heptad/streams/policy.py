@@ -13,3 +13,7 @@ from typing import Final
 ROWS: Final = 131_072
 #: Bytes of the log after which a commit takes no further frame: bounds the memory where rows are large.
 BYTES: Final = 32 << 20
+#: Records from which on an empty state is filled in one pass over the history, sorted by key (`state.fill`).
+FILL: Final = 2 * ROWS
+#: Records of one such pass: their columns are held in memory. A longer history goes on in ordinary commits.
+FILL_MOST: Final = 8_000_000

@@ -140,6 +140,12 @@ class EmbeddedStore:
             before = _kept(found) if found else _Kept(FORMAT, self._state_hash, None, {}, None, 0)
             check_follows(before.meta(), change.meta)
             put, delete = txn.put, txn.delete
+            if change.filled is not None:
+                empty = (
+                    txn.stat()["entries"] == 0
+                )  # then each record goes behind the last, and pages are full
+                for group, key, record in change.filled.records():
+                    put(b"r" + _U16.pack(group) + key, record, append=empty)
             prefixes = {group: b"r" + _U16.pack(group) for group in {group for group, _ in change.records}}
             records = [(prefixes[group] + key, record) for (group, key), record in change.records.items()]
             records.sort()  # neighbours lie in one page

@@ -36,7 +36,10 @@ class MemoryStore:
 
     def commit(self, change: Commit) -> None:
         check_follows(self._meta, change.meta)
-        records, values = dict(change.records), list(change.values_added)
+        records = dict(change.records)
+        if change.filled is not None:
+            records |= {(group, key): record for group, key, record in change.filled.records()}
+        values = list(change.values_added)
         forgotten, ids = list(change.ids_dropped), dict(change.ids_added)
         applied, pending = list(change.pending_dropped), dict(change.pending_added)
         with self._lock:  # nothing below can fail
