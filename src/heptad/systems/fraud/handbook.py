@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 import heptad as hp
-from heptad.systems.fraud.system import Report, Transaction, fraud_review
+from heptad.systems.fraud.system import Report, Transaction
+from heptad.systems.fraud.system import fraud as shipped
 
 DAY = 86_400_000_000  #: microseconds
 WINDOWS = ("1d", "7d", "30d")
@@ -48,9 +49,7 @@ def published(hop: str | None = "1s") -> hp.System:
             f"mean_{w}": (hp.col(f"spent_{w}") + Transaction.amount) / (hp.col(f"before_{w}") + 1),
             f"risk_{w}": hp.col(f"bad_{w}") / hp.clip(hp.col(f"seen_{w}"), 1),
         }
-    return replace(
-        fraud_review, data=hp.Data(dynamic=earlier, contextual=columns), monitoring=hp.Monitoring()
-    )
+    return replace(shipped, data=hp.Data(dynamic=earlier, contextual=columns), monitoring=hp.Monitoring())
 
 
 #: The fifteen columns of the published models, in their order.

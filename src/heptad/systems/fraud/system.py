@@ -20,16 +20,16 @@ class Report(hp.Event, lateness="8d"):
     terminal: hp.Id
 
 
-fraud = hp.label(Transaction, followed_by=Report, within="7d")
+reported = hp.label(Transaction, followed_by=Report, within="7d")
 
-fraud_review = hp.System(
+fraud = hp.System(
     requirements=hp.Requirements(
         p99="50ms",
         qps=50,
         freshness="1s",
-        kpi=hp.KPI("loss prevented", hp.sum(Transaction.amount, where=fraud)),
+        kpi=hp.KPI("loss prevented", hp.sum(Transaction.amount, where=reported)),
     ),
-    framing=hp.Classification(Transaction, objective=hp.LogLoss(fraud), entity=Transaction.customer),
+    framing=hp.Classification(Transaction, objective=hp.LogLoss(reported), entity=Transaction.customer),
     data=hp.Data(
         dynamic=dict(
             count=Transaction.per("customer").count("1d", "7d", "30d"),
