@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -156,8 +155,12 @@ def machine() -> dict[str, Any]:
 
 
 def peak_mb() -> float:
-    """The most memory this process has held so far, MB (1e6 bytes)."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6, 1)
+    """The most memory this process has held so far, MB (1e6 bytes).
+
+    Linux's own count: ``ru_maxrss`` of a child begins at what its parent held when it was started.
+    """
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e6, 1)
 
 
 def copy_speed() -> float:
