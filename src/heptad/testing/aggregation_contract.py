@@ -32,10 +32,11 @@ from heptad.testing.deployment import Deployment
 from heptad.testing.interleavings import Interleaving, interleavings
 from heptad.testing.strategies import World, worlds
 
-_INHERITED = [HealthCheck.differing_executors]  # one suite, many subclasses
-few = settings(max_examples=20, suppress_health_check=_INHERITED)
-some = settings(max_examples=40, suppress_health_check=_INHERITED)
-many = settings(max_examples=80, suppress_health_check=_INHERITED)
+#: One suite, many subclasses; the first draw compiles kernels.
+_CHECKS = [HealthCheck.differing_executors, HealthCheck.too_slow]
+few = settings(max_examples=20, deadline=None, suppress_health_check=_CHECKS)
+some = settings(max_examples=40, deadline=None, suppress_health_check=_CHECKS)
+many = settings(max_examples=80, deadline=None, suppress_health_check=_CHECKS)
 
 
 class AggregationContract:
