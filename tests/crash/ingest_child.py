@@ -87,6 +87,7 @@ def child(directory: Path, life: int) -> None:
     clock = ReplayClock(EPOCH)
     log, _, (appender, applier), _ = opened(directory, clock)
     clock.advance_to(EPOCH + log.end * SECOND)  # about a sale a second
+    applier.fill = rng.choice((1, 1 << 60))  # an empty state is filled in one pass, or in commits
 
     def apply_forever() -> None:
         mine = Random(-life)
@@ -98,10 +99,13 @@ def child(directory: Path, life: int) -> None:
     threading.Thread(target=apply_forever, daemon=True).start()
     while True:
         number = log.end
-        rows = [sale(number + i, rng) for i in range(rng.choice((1, 1, 3, 20)))]
-        offsets = (
-            appender.submit("Sale", rows).result() if rng.random() < 0.5 else appender.append("Sale", rows)
-        )
+        rows = [sale(number + i, rng) for i in range(rng.choice((1, 1, 3, 20, 70)))]  # 70: a block
+        if len(rows) > 20:
+            offsets = appender.append("Sale", rows, [clock.now() + i * SECOND for i in range(len(rows))])
+        elif rng.random() < 0.5:
+            offsets = appender.submit("Sale", rows).result()
+        else:
+            offsets = appender.append("Sale", rows)
         for offset, row in zip(offsets, rows, strict=True):
             say(offset, row["sale"], row["ts"])
         clock.advance_to(clock.now() + len(rows) * SECOND)
@@ -111,7 +115,10 @@ def warm() -> None:
     """Load what the children need once, before they are forked."""
     with tempfile.TemporaryDirectory() as directory, Log.open(directory) as log:
         appender, applier = Ingest.open(PLAN, log, MemoryStore(PLAN.state_hash), ReplayClock(EPOCH))
-        appender.append("Sale", [sale(i, Random(i)) for i in range(5)])
+        appender.append("Sale", [sale(i, Random(i)) for i in range(70)])
+        applier.fill = 1
+        applier.apply()
+        appender.append("Sale", [sale(i, Random(i)) for i in range(70, 75)])
         applier.apply()
 
 
