@@ -1398,6 +1398,11 @@ def a_time_of_day_without_a_colon():
     return hp.Daily("3am")
 
 
+@wrong("Weekly", "a day and a time, Mon HH:MM", "'03:00'", "write hp.Weekly('Mon 03:00')")
+def a_week_without_a_day():
+    return hp.Weekly("03:00")
+
+
 @wrong(
     "Monitoring.canary",
     "a share above 0, at most 1",
