@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from heptad.errors import DataError
 from heptad.offline.build.budget import Budget
-from heptad.offline.build.build import Report, build
+from heptad.offline.build.build import build
 from heptad.offline.build.disk import Disk
 from heptad.offline.build.files import Rows, is_parquet, rows_of
 from heptad.offline.build.labels import Labels
+from heptad.offline.build.report import Report
 from heptad.offline.build.shards import request_fields
 from heptad.offline.sources import as_table
 from heptad.plan.nodes import Plan, RequestColumn

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from heptad.offline.build.build import Report
+    from heptad.offline.build.report import Report
     from heptad.plan.nodes import Plan
     from heptad.run.progress import Progress
 

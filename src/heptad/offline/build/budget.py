@@ -88,7 +88,7 @@ class Budget:
 
     def block_rows(self, columns: int) -> int:
         """Rows put together at a time; each worker prepares a block."""
-        row = 8 * columns * 5 + 100
+        row = 8 * columns * 3 + 100
         return self.block or max(1_000, min(1_000_000, int(self.free * 0.6) // (row * (self.workers + 1))))
 
     def count(self, cost: int) -> int:

@@ -6,58 +6,32 @@ import time as clock
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 
-from heptad.errors import DataError
 from heptad.offline.build.budget import Budget, event_bytes, peak, row_bytes
 from heptad.offline.build.disk import Disk, OsDisk, explained
 from heptad.offline.build.events import TIME, Events, schema
-from heptad.offline.build.files import Rows, all_of
+from heptad.offline.build.files import Rows
 from heptad.offline.build.gather import Gatherer
+from heptad.offline.build.inputs import Inputs, field_of
 from heptad.offline.build.labels import Labels, features
 from heptad.offline.build.memory import in_memory
 from heptad.offline.build.meter import Meter, Silent, Stage
 from heptad.offline.build.repeats import repeated
+from heptad.offline.build.report import Report
 from heptad.offline.build.scatter import ROW, Partitions, scatter_events, spread
-from heptad.offline.build.shards import Shard, shards, wanted
+from heptad.offline.build.shards import Shard, shards
 from heptad.offline.build.spill import Spill
-from heptad.offline.build.types import feature_types
 from heptad.offline.build.work import AT, Work
 from heptad.offline.build.workspace import Workspace
 from heptad.offline.build.writer import Writer
-from heptad.offline.sources import read
-from heptad.plan.batch import Batch
 from heptad.plan.nodes import Plan
 
 Mode = Literal["as_known", "as_happened"]
-_SAMPLE = 400_000  #: events looked at to find the hot keys
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a build did. ``spilled`` and ``written`` are bytes; ``repeats`` are rows left out, by stream."""
-
-    out: str
-    plan: str
-    mode: str
-    rows: int
-    columns: int
-    events: dict[str, int]
-    repeats: dict[str, int]
-    seconds: float
-    peak_memory: int
-    spilled: int
-    written: int
-    in_memory: bool
-    stages: dict[str, float]
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def build(
@@ -99,21 +73,11 @@ class _Build:
         self._spilled = 0
         self._stages: dict[str, float] = {}
         self._known = mode == "as_known" and any(s.known_at is not None for s in plan.streams)
+        self._inputs = Inputs(plan, events, labels, self._shards, self._known)
         self._events: dict[str, Events] = {}
 
     def run(self, facts: dict[str, Any]) -> Report:
-        names = list(wanted(self._shards))
-        looked_up = self._lookups(names)
-        for name in (*names, *looked_up):
-            if name not in self._rows:
-                raise DataError(
-                    "events", f"a source for each of {', '.join((*names, *looked_up))}", f"no {name}",
-                    f"name it: events={{{name!r}: path}}",
-                )  # fmt: skip
-        used = {name: self._rows[name] for name in (*names, *looked_up)}
-        types = feature_types(
-            self._plan, {name: rows.schema for name, rows in used.items()}, self._labels.rows.schema
-        )
+        used, types = self._inputs.used(), self._inputs.types()
         facts |= {
             "plan": self._plan.hash, "mode": self._mode, "rows": self._labels.rows.count,
             "events": {name: rows.count for name, rows in used.items()},
@@ -121,7 +85,7 @@ class _Build:
         kept = self._labels.rows.schema
         for name in features(self._plan, self._labels):
             kept = kept.append(pa.field(name, types[name]))
-        whole = self._budget.partitions is None and self._cost() <= self._budget.free
+        whole = self._budget.partitions is None and self._inputs.cost() <= self._budget.free
         made = self._space.file("out.parquet")
         with ExitStack() as stack:
             writer = Writer(self._space.disk, made, kept.remove_metadata(), facts)
@@ -129,48 +93,13 @@ class _Build:
             if whole:
                 repeats = self._all_at_once(used, types, writer)
             else:
-                repeats = self._piece_by_piece(used, names, looked_up, types, writer, stack)
+                repeats = self._piece_by_piece(types, writer, stack)
             written = writer.finish()
         self._space.publish(made)
         return Report(
             str(self._space.out), self._plan.hash, self._mode, self._labels.rows.count, len(kept), facts["events"],
             repeats, round(self._now() - self._began, 3), peak(), self._spilled, written, whole,
             {name: round(seconds, 3) for name, seconds in self._stages.items()},
-        )  # fmt: skip
-
-    # ------------------------------------------------------------------------------ how large it is
-
-    def _cost(self) -> int:
-        """Bytes that all of it would take in memory."""
-        cost = self._labels.rows.count * (
-            row_bytes(sum(shard.words for shard in self._shards), len(self._plan.columns))
-            + 16 * len(self._labels.rows.schema)
-        )
-        for stream in self._plan.streams:
-            if stream.name in self._rows:
-                texts = sum(not kind_is_number(self._rows[stream.name].schema, f.name) for f in stream.fields)
-                cost += self._rows[stream.name].count * (event_bytes(len(stream.fields)) + 60 * texts)
-        return cost
-
-    def _lookups(self, names: Sequence[str]) -> list[str]:
-        tables = {
-            field.lookup.table: None
-            for name in names
-            for field in self._plan.stream(name).fields
-            if field.lookup is not None and self._needs_lookups(name)
-        }
-        return [table for table in tables if table not in names]
-
-    def _needs_lookups(self, name: str) -> bool:
-        return self._stream_events(name, {}).whole
-
-    def _stream_events(self, name: str, tables: Mapping[str, Batch], dropped: Any = None) -> Events:
-        needs = [need for shard in self._shards for need in shard.needs if need.stream.name == name]
-        none = np.empty(0, np.int64)
-        return Events(
-            self._plan, self._plan.stream(name), self._rows[name] if name in self._rows else _Missing(name),
-            wanted(self._shards)[name], any(need.ties for need in needs), self._known,
-            none if dropped is None else dropped, tables,
         )  # fmt: skip
 
     # ---------------------------------------------------------------------------------- all at once
@@ -188,17 +117,15 @@ class _Build:
 
     # ------------------------------------------------------------------------------- piece by piece
 
-    def _piece_by_piece(
-        self, used: Mapping[str, Rows], names: Sequence[str], looked_up: Sequence[str], types: Mapping[str, Any],
-        writer: Writer, stack: ExitStack,
-    ) -> dict[str, int]:  # fmt: skip
+    def _piece_by_piece(self, types: Mapping[str, Any], writer: Writer, stack: ExitStack) -> dict[str, int]:
+        names = self._inputs.streams()
         repeats: dict[str, int] = {}
-        tables = self._tables(names, looked_up)
+        tables = self._inputs.tables(names, self._budget.free)
         for name in names:
             dropped = self._repeats(name)
             if self._plan.stream(name).key is not None:
                 repeats[name] = len(dropped)
-            self._events[name] = self._stream_events(name, tables, dropped)
+            self._events[name] = self._inputs.events(name, tables, dropped)
         pool = stack.enter_context(ThreadPoolExecutor(self._budget.workers))
         block = self._budget.block_rows(len(writer.schema))
         works = [self._work(shard, types, block, stack, number) for number, shard in enumerate(self._shards)]
@@ -212,32 +139,6 @@ class _Build:
                 gatherer.spills += [(w.shard, w.out) for w, _ in now]
         self._gather(gatherer, block, writer, pool)
         return repeats
-
-    def _tables(self, names: Sequence[str], looked_up: Sequence[str]) -> dict[str, Batch]:
-        """The tables that events look columns up in: those must fit in memory."""
-        needed = {
-            field.lookup.table: None
-            for name in names
-            if self._needs_lookups(name)
-            for field in self._plan.stream(name).fields
-            if field.lookup is not None
-        }
-        out = {}
-        for name in needed:
-            rows, stream = self._rows[name], self._plan.stream(name)
-            cost = rows.count * (event_bytes(len(stream.fields)) + 100 * len(stream.fields))
-            if cost > self._budget.free // 3:
-                raise DataError(
-                    f"table {name}, which events look up", f"one that fits in {self._budget.free // 3:,} bytes",
-                    f"about {cost:,} bytes ({rows.count:,} rows)",
-                    "allow more memory, or write the looked-up columns into the events' files",
-                )  # fmt: skip
-            out[name] = read(stream, all_of(rows, self._present(name)))
-        return out
-
-    def _present(self, name: str) -> list[str]:
-        rows = self._rows[name]
-        return [f.name for f in self._plan.stream(name).fields if f.name in rows.schema.names]
 
     def _repeats(self, name: str) -> Any:
         key = self._plan.stream(name).key
@@ -260,17 +161,17 @@ class _Build:
             if n > 1 and shard.hashed and not shard.has_facts
         )
         share = self._budget.share / max(cost, 1) / 2 if self._budget.load is None else 0.2
-        partitions = spread(shard, share, (self._sampled(rows, shard) for rows in samples), n)
+        partitions = spread(shard, share, (self._inputs.sample(rows, shard) for rows in samples), n)
         spilled = []
         for need in shard.needs:
             held = schema(self._events[need.stream.name], need.columns, need.ties)
             spilled.append((need, self._spill(f"events-{number}-{need.stream.name}", held, stack, TIME)))
-        keys = [(key, self._key_type(shard, key)) for key in shard.keys]
+        keys = [(key, self._inputs.key_type(shard, key)) for key in shard.keys]
         rows = self._spill(f"rows-{number}", pa.schema([(ROW, pa.int64()), (AT, pa.int64()), *keys]), stack)
         columns = [(column.name, types[column.name]) for column in shard.plan.columns]
         made = self._spill(f"values-{number}", pa.schema([(ROW, pa.int64()), *columns]), stack)
         fields = dict(self._labels.fields) | {
-            c.name: self._labels.fields.get(c.name) or _field_of(c)
+            c.name: self._labels.fields.get(c.name) or field_of(c)
             for c in self._plan.columns
             if c.group == "static"
         }
@@ -279,28 +180,6 @@ class _Build:
             self._space.disk, self._space.file,
         )  # fmt: skip
         return work, partitions
-
-    def _key_type(self, shard: Shard, key: str) -> Any:
-        static = next((c for c in self._plan.columns if c.group == "static" and c.name == key), None)
-        if shard.bare or static is None or static.kind.name == "FLOAT":
-            return self._labels.key_type(key)
-        types = feature_types(
-            self._plan, {n: r.schema for n, r in self._rows.items()}, self._labels.rows.schema
-        )
-        kind = types[key]
-        if pa.types.is_string(kind):
-            return pa.large_string()
-        return pa.int64() if pa.types.is_float64(kind) else kind
-
-    def _sampled(self, rows: Rows, shard: Shard) -> pa.Table:
-        from heptad.offline.build.columns import checked
-
-        need = next(need for need in shard.needs if self._rows[need.stream.name] is rows)
-        names = [key for key in shard.hashed if key in rows.schema.names]
-        if len(names) < len(shard.hashed):  # looked up: not in the files
-            return pa.table({key: pa.array([], pa.int64()) for key in shard.hashed})
-        table = rows.sample(names, _SAMPLE)
-        return pa.table({k: checked(table.column(k), need.stream.by_name[k], k) for k in names})
 
     def _spill(self, name: str, held: pa.Schema, stack: ExitStack, time: str | None = None) -> Spill:
         spill = Spill(self._space.disk, self._space.file(name), held, time)
@@ -396,26 +275,6 @@ class _Timed:
         self._build.passed(self._name, self._build._now() - self._began)
 
 
-class _Missing:
-    """Stands for a stream nobody has named a source for, until that is said."""
-
-    def __init__(self, name: str) -> None:
-        self.thing, self.schema, self.count = name, pa.schema([]), 0
-
-    def pieces(self, columns: Sequence[str], size: int) -> Iterator[pa.Table]:
-        return iter(())
-
-    def sample(self, columns: Sequence[str], size: int) -> pa.Table:
-        return self.schema.empty_table()
-
-
-def _field_of(column: Any) -> Any:
-    from heptad.declare.types import Role
-    from heptad.plan.nodes import FieldPlan
-
-    return FieldPlan(column.name, column.kind, Role.VALUE, True)
-
-
 def _in_turn(pool: ThreadPoolExecutor, jobs: Any, ahead: int) -> Iterator[Any]:
     """The results of jobs in their order, at most ``ahead`` of them under way or waiting to be taken."""
     waiting: list[Future[Any]] = []
@@ -425,11 +284,3 @@ def _in_turn(pool: ThreadPoolExecutor, jobs: Any, ahead: int) -> Iterator[Any]:
             yield waiting.pop(0).result()
     for future in waiting:
         yield future.result()
-
-
-def kind_is_number(held: pa.Schema, name: str) -> bool:
-    """Whether a source's column holds numbers."""
-    if name not in held.names:
-        return True
-    kind = held.field(name).type
-    return bool(pa.types.is_primitive(kind))
