@@ -73,16 +73,18 @@ def assemble(
     fetch: Fetch,
     facts: Facts,
     dictionary: Dictionary,
+    bare: frozenset[str] = frozenset(),
 ) -> dict[str, NDArray[Any]]:
     """Every column of the plan for n rows: float64 (n,) for numbers, objects (n,) for the rest.
 
     Vectors are float32 (n, size), a row of NaN for null; several numbers of one aggregation float64 (n, size).
+    Columns named in ``bare``, windows that no other column is made of, stay as they were fetched (`Finalized`).
     """
     known: dict[str, Column] = dict(request)
     out: dict[str, NDArray[Any]] = {}
     for phase in ("static", "dynamic"):
         stored = [c for c in plan.columns if c.group == phase and windows_of(c.source)]
-        out.update(_stored(plan, stored, known, t, fetch, dictionary))
+        out.update(_stored(plan, stored, known, t, fetch, dictionary, bare))
         if phase == "static":
             out.update(_facts(plan, known, facts))
             out.update(
@@ -128,7 +130,8 @@ def _stored(
     t: NDArray[np.int64],
     fetch: Fetch,
     dictionary: Dictionary,
-) -> dict[str, NDArray[Any]]:
+    bare: frozenset[str],
+) -> dict[str, Any]:
     """Columns that live in states, read with one fetch."""
     wanted: dict[int, dict[WindowColumn, None]] = {}
     for column in columns:
@@ -143,7 +146,12 @@ def _stored(
         for read, found in zip(reads, fetch(reads), strict=True)
         for part, value in zip(read.columns, found, strict=True)
     }
-    return {column.name: _shaped(column, _value(plan, column, values, dictionary)) for column in columns}
+    return {
+        column.name: values[windows_of(column.source)[0]]
+        if column.name in bare
+        else _shaped(column, _value(plan, column, values, dictionary))
+        for column in columns
+    }
 
 
 def _facts(plan: Plan, known: Mapping[str, Column], facts: Facts) -> dict[str, NDArray[Any]]:

@@ -16,7 +16,7 @@ from heptad.algebra.kernels.coding import decode as decode_floats
 from heptad.declare.types import Kind
 from heptad.plan.batch import Column
 
-_EDGE: Final = 2**62
+EDGE: Final = 2**62  #: words below -EDGE are codes of a dictionary: -EDGE - 1 - code
 
 Coded = Kind.ID, Kind.TEXT, Kind.TEXTS, Kind.VECTOR
 
@@ -61,7 +61,7 @@ def coded(column: Column, kind: Kind, dictionary: Dictionary) -> NDArray[Any]:
     if kind not in Coded:
         return column.values
     if column.values.dtype == np.int64:
-        if len(column.values) == 0 or np.abs(column.values).max() < _EDGE:
+        if len(column.values) == 0 or np.abs(column.values).max() < EDGE:
             return column.values
         return coded(Column(column.values.astype(object), column.valid), kind, dictionary)
     words = np.zeros(len(column.values), np.int64)
@@ -77,11 +77,11 @@ def _codes(distinct: NDArray[Any], met: NDArray[np.int64], dictionary: Dictionar
     """The words of the values at places ``met``; 0 for the others."""
     words = np.zeros(len(distinct), np.int64)
     values = distinct[met].tolist()
-    own = [type(value) is int and abs(value) < _EDGE for value in values]
+    own = [type(value) is int and abs(value) < EDGE for value in values]
     strange = [value for value, is_own in zip(values, own, strict=True) if not is_own]
     codes = iter(dictionary.codes(strange))
     words[met] = [
-        value if is_own else -_EDGE - 1 - next(codes) for value, is_own in zip(values, own, strict=True)
+        value if is_own else -EDGE - 1 - next(codes) for value, is_own in zip(values, own, strict=True)
     ]
     return words
 
@@ -95,8 +95,8 @@ def decoded(
     if kind.numeric:
         return np.where(present, words.astype(np.float64), np.nan)
     out = np.empty(words.shape, object)
-    strange = present & (words < -_EDGE)
+    strange = present & (words < -EDGE)
     plain = present & ~strange
     out[plain] = words[plain].tolist()
-    out[strange] = np.fromiter(dictionary.values((-_EDGE - 1 - words[strange]).tolist()), object)
+    out[strange] = np.fromiter(dictionary.values((-EDGE - 1 - words[strange]).tolist()), object)
     return out
