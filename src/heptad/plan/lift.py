@@ -179,7 +179,7 @@ def memberships(
         valid &= column.valid
     rows = np.flatnonzero(valid)
     if group.list_key is None:
-        return rows, tuple(column.values[rows] for column in columns)
+        return rows, tuple(column.values if len(rows) == n else column.values[rows] for column in columns)
     repeated, elements = _elements(rows, columns[group.list_key].values[rows])
     keys = [column.values[repeated] for column in columns]
     keys[group.list_key] = elements

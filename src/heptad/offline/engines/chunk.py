@@ -25,10 +25,9 @@ class Events(NamedTuple):
 
 
 class Reads(NamedTuple):
-    """The dealt reads: key codes, what they are written to, t, and o where it matters."""
+    """The dealt reads: key codes, t, and o where it matters."""
 
     code: Longs
-    to: Longs
     t: Longs
     o: Longs | None
 
@@ -57,7 +56,7 @@ def sweep(work: Work, events: Events, reads: Reads, out: Output) -> None:
     )
     t = reads.t[work.reads]
     by_time, _ = arrange(reads.code[work.reads], work.first, work.last - work.first, t, t)
-    t, to = kernels.taken(t, by_time), kernels.taken(reads.to[work.reads], by_time)
+    t, to = kernels.taken(t, by_time), by_time + work.reads.start
     key = kernels.taken(reads.code[work.reads], by_time) - work.first
     o = None if reads.o is None else kernels.taken(reads.o[work.reads], by_time)
     edges = _edges(held, key, t, o, out.windows)

@@ -99,21 +99,31 @@ def add(words, column, low, high, out, at):  # type: ignore[no-untyped-def]
 @numba.njit(cache=True, nogil=True)
 def entries(words, column, newest, low, high, out, at, n):  # type: ignore[no-untyped-def]
     """The n newest entries in [low, high), newest first, else the n oldest, oldest first: of those present."""
-    before = np.empty(len(words) + 1, np.int64)
     count = 0
     for i in range(len(words)):
-        before[i] = count
         count += words[i, column] != _ABSENT
-    before[len(words)] = count
-    places = np.empty(count, np.int64)
-    for i in range(len(words)):
+    some = count < len(words)
+    before, places = (
+        np.empty(len(words) + 1 if some else 0, np.int64),
+        np.empty(count if some else 0, np.int64),
+    )
+    count = 0
+    for i in range(len(words) if some else 0):
+        before[i] = count
         if words[i, column] != _ABSENT:
-            places[before[i]] = i
+            places[count] = i
+            count += 1
+    if some:
+        before[len(words)] = count
     for w in range(low.shape[0]):
         for j in range(low.shape[1]):
-            first, last = before[low[w, j]], before[high[w, j]]
+            first, last = low[w, j], high[w, j]
+            if some:
+                first, last = before[first], before[last]
             for rank in range(min(n, last - first)):
-                i = places[last - 1 - rank if newest else first + rank]
+                i = last - 1 - rank if newest else first + rank
+                if some:
+                    i = places[i]
                 for k in range(_ENTRY):
                     out[w, j, at + rank * _ENTRY + k] = words[i, column + k]
 
@@ -149,6 +159,33 @@ def put_rows(values, to, out):  # type: ignore[no-untyped-def]
     for j in range(len(to)):
         for k in range(values.shape[1]):
             out[to[j], k] = values[j, k]
+
+
+@numba.njit(cache=True, nogil=True)
+def spread(values, dealt, rows, out, low, high):  # type: ignore[no-untyped-def]
+    """``out[rows] = values[dealt]``, of one number per row, for low..high of the rows."""
+    for i in range(low, high):
+        out[rows[i]] = values[dealt[i]]
+
+
+@numba.njit(cache=True, nogil=True)
+def spread_rows(values, dealt, rows, out, low, high):  # type: ignore[no-untyped-def]
+    """``out[rows] = values[dealt]``, of several numbers per row, for low..high of the rows."""
+    for i in range(low, high):
+        for k in range(values.shape[1]):
+            out[rows[i], k] = values[dealt[i], k]
+
+
+@numba.njit(cache=True, nogil=True)
+def narrowed(words, kept, spare, out, first):  # type: ignore[no-untyped-def]
+    """Copy the columns ``kept`` of words to ``out[first:]``; whether every word of the columns ``spare`` is absent."""
+    for i in range(len(words)):
+        for k in range(len(kept)):
+            out[first + i, k] = words[i, kept[k]]
+        for k in range(len(spare)):
+            if words[i, spare[k]] != _ABSENT:
+                return False
+    return True
 
 
 @numba.njit(cache=True, nogil=True)

@@ -50,14 +50,15 @@ class LocalEngine:
     def fetch(self, reads: Sequence[GroupRead]) -> list[list[Finalized]]:
         """The finalized values of each column of each group read, in the order asked."""
         with Crew(self._threads) as crew:
-            return [self._group(read, crew, False).values() for read in reads]
+            return [out.values(dealt, crew) for out, dealt in (self._group(r, crew, False) for r in reads)]
 
     def words(self, reads: Sequence[GroupRead]) -> list[list[Longs]]:
         """The merged words of each column of each group read, int64 (n, words): states that may be merged further."""
         with Crew(self._threads) as crew:
-            return [self._group(read, crew, True).words() for read in reads]
+            return [out.words(dealt) for out, dealt in (self._group(r, crew, True) for r in reads)]
 
-    def _group(self, read: GroupRead, crew: Crew, states: bool) -> Output:
+    def _group(self, read: GroupRead, crew: Crew, states: bool) -> tuple[Output, Longs]:
+        """What a group's reads give, and where each was dealt to."""
         group = self._plan.groups[read.group]
         if self._progress is not None:
             self._progress(group.name)
@@ -67,8 +68,8 @@ class LocalEngine:
             batch = self._events.get(group.stream)
             if batch is None:
                 batch = batch_of(self._plan.stream(group.stream), (), ())
-            self._sweep(group, batch, row, asked, out, crew)
-        return out
+            return out, self._sweep(group, batch, row, asked, out, crew)
+        return out, row
 
     def _sweep(
         self,
@@ -78,7 +79,7 @@ class LocalEngine:
         asked: tuple[NDArray[Any], ...],
         out: Output,
         crew: Crew,
-    ) -> None:
+    ) -> Longs:
         """Deal events and reads into chunks of keys, and let every chunk write its reads' values."""
         place, keys = memberships(group, key_columns(group, batch.columns, len(batch)))
         found = codes(asked, keys, crew)
@@ -96,7 +97,6 @@ class LocalEngine:
         )  # fmt: skip
         asking = Reads(
             reads.move(found.asked, crew),
-            reads.move(np.arange(len(row)) if out.by_membership else row, crew),
             reads.move(self._t[row], crew),
             None if self._o is None else reads.move(self._o[row], crew),
         )
@@ -109,9 +109,12 @@ class LocalEngine:
             for c in np.argsort(-weight, kind="stable").tolist()  # the longest first, so that all end together
         ]  # fmt: skip
         crew.each(partial(sweep, events=dealt, reads=asking, out=out), [(one,) for one in work])
+        return reads.to
 
     def _input(self, batch: Batch, slot: SlotPlan) -> Input:
         """What the slot's events are lifted from, of the whole batch."""
+        if slot.where is None and slot.column is None:
+            return Input()
         row, values, lists = counted(batch, slot, self._dictionary)
         if lists:
             return Input(words=lift_slot(batch, slot, self._dictionary))

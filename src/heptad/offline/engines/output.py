@@ -12,6 +12,7 @@ from heptad.algebra import catalogue
 from heptad.algebra.kernels.base import kernel
 from heptad.algebra.kernels.merge import identity, layout
 from heptad.offline.engines import kernels, tree
+from heptad.offline.engines.threads import Crew
 from heptad.plan.assemble import Finalized, finalized
 from heptad.plan.nodes import GroupPlan, Plan, SlotPlan, WindowColumn
 
@@ -50,10 +51,10 @@ class Output:
                 self.slots.append(slot)
             self.reading.setdefault((at, self.windows.index(column.window)), []).append(place)
         self._states = {
-            name: _tiled(identity(self.slots[name[0]].segments), len(row) if self.by_membership else 0)
+            name: np.empty((len(row) if self.by_membership else 0, self.slots[name[0]].words), np.int64)
             for name in self.reading
         }
-        self._parts = [] if states else [self._room(column) for column in columns]
+        self._parts = [] if self.by_membership else [self._dealt_room(column) for column in columns]
 
     @property
     def span(self) -> tuple[int, int]:
@@ -61,10 +62,7 @@ class Output:
         return min(window.start(int(self._t.min())) for window in self.windows), int(self._t.max())
 
     def write(self, slot: int, window: int, words: Longs, t: Longs, to: Longs) -> None:
-        """Take the words (m, w) merged for a slot and a window: of reads at t (m,), of the rows ``to`` (m,).
-
-        Where a row has several keys, ``to`` are places in ``row`` instead, and the words are kept until `values`.
-        """
+        """Take the words (m, w) merged for a slot and a window: of reads at t (m,), that were dealt to ``to`` (m,)."""
         if self.by_membership:
             kernels.put_rows(words, to, self._states[slot, window])
             return
@@ -73,25 +71,42 @@ class Output:
             for part, whole in zip(found, self._parts[place], strict=True):
                 (kernels.put if part.ndim == 1 else kernels.put_rows)(part, to, whole)
 
-    def values(self) -> list[Finalized]:
-        """Everything written, in the order of the columns."""
-        if self.by_membership:
-            for (slot, window), words in self._states.items():
-                self._finalize(slot, window, words)
-        return [cast(Finalized, parts[0] if len(parts) == 1 else parts) for parts in self._parts]
+    def values(self, dealt: Longs, crew: Crew) -> list[Finalized]:
+        """Everything written, in the order of the columns; read i of all was dealt to ``dealt[i]``.
 
-    def words(self) -> list[Longs]:
+        The values lie as they were dealt until here, where they go to their rows in one pass: chunk by chunk,
+        every write would be far from the last.
+        """
+        if self.by_membership:
+            whole = [self._room(column) for column in self._columns]
+            for (slot, window), words in self._states.items():
+                self._finalize(slot, window, kernels.taken_rows(words, dealt), whole)
+            return [_joined(parts) for parts in whole]
+        out = []
+        for place, column in enumerate(self._columns):
+            room, held = self._room(column), self._parts[place]
+            self._parts[place] = ()  # its memory is free as soon as it is read
+            for part, whole_part in zip(held, room, strict=True):
+                put = kernels.spread if part.ndim == 1 else kernels.spread_rows
+                crew.each(
+                    put,
+                    [(part, dealt, self._row, whole_part, low, high) for low, high in crew.parts(len(dealt))],
+                )
+            out.append(_joined(room))
+        return out
+
+    def words(self, dealt: Longs) -> list[Longs]:
         """The words written for each column, those of a row's keys merged."""
         out: list[Longs] = [np.empty((0, 0), np.int64)] * len(self._columns)
         for (slot, window), words in self._states.items():
             segments = self.slots[slot].segments
             merged = _tiled(identity(segments), len(self._t))
-            tree.gather(words, self._row, merged, layout(segments))
+            tree.gather(kernels.taken_rows(words, dealt), self._row, merged, layout(segments))
             for place in self.reading[slot, window]:
                 out[place] = merged
         return out
 
-    def _finalize(self, slot: int, window: int, words: Longs) -> None:
+    def _finalize(self, slot: int, window: int, words: Longs, out: list[tuple[Part, ...]]) -> None:
         """Merge the states of each row's keys and finalize them, block by block of rows."""
         segments = self.slots[slot].segments
         for start in range(0, len(self._t), _ROWS):
@@ -101,8 +116,13 @@ class Output:
             tree.gather(words[low:high], self._row[low:high] - start, merged, layout(segments))
             for place in self.reading[slot, window]:
                 found = _parts(finalized(self._plan, self._columns[place], merged, self._t[start:end]))
-                for part, whole in zip(found, self._parts[place], strict=True):
+                for part, whole in zip(found, out[place], strict=True):
                     whole[start:end] = part
+
+    def _dealt_room(self, column: WindowColumn) -> tuple[Part, ...]:
+        words = _tiled(identity(self._plan.slot_of(column).segments), 0)
+        found = _parts(finalized(self._plan, column, words, self._t[:0]))
+        return tuple(np.empty((len(self._row), *part.shape[1:]), part.dtype) for part in found)
 
     def _room(self, column: WindowColumn) -> tuple[Part, ...]:
         """Arrays for a column's values, which hold that of no events where a row has no key."""
@@ -120,6 +140,10 @@ class Output:
 def _lifting(aggregation: str) -> object:
     """What makes an aggregation's states: mean and sum make the same."""
     return aggregation if catalogue.get(aggregation).sparse else kernel(aggregation).lift
+
+
+def _joined(parts: tuple[Part, ...]) -> Finalized:
+    return cast(Finalized, parts[0] if len(parts) == 1 else parts)
 
 
 def _parts(found: Finalized) -> tuple[Part, ...]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from heptad.algebra import catalogue
 from heptad.algebra.kernels.base import Events, kernel, sparse_kernel
 from heptad.algebra.kernels.merge import identity, layout, merge_touched
-from heptad.algebra.spec import ABSENT, ENTRIES, ENTRY, Merge
+from heptad.algebra.spec import ENTRIES, ENTRY, Merge
 from heptad.offline.engines import kernels, tree
 from heptad.offline.engines.extremes import extremes
 from heptad.plan.nodes import SlotPlan
@@ -102,9 +102,8 @@ def lift(slot: SlotPlan, held: Held, given: Input) -> Lifted:
     for start in range(0, n, step):
         piece = slice(start, start + step)
         chunk = _lifted(slot, held, given, piece)
-        if (chunk[:, spare] != ABSENT).any():
+        if not kernels.narrowed(chunk, np.array(kept), np.array(spare), words, start):
             return Lifted(_lifted(slot, held, given, slice(0, n)), _whole(full), False)
-        words[piece] = chunk[:, kept]
     return _checked(words, compact, held)
 
 
