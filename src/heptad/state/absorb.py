@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import Any, Final
 
 import numpy as np
@@ -41,27 +42,27 @@ def absorb(
         if layout.group.facts is not None:
             changed.update(_facts(place, layout.group, batch, dictionary, known, frontier))
             continue
-        most, mine = max(LEAST, MOST_WORDS // layout.event_words), dict[tuple[int, bytes], bytes]()
+        most = max(LEAST, MOST_WORDS // layout.event_words)
         for start in range(0, len(batch), most):
             some = (
                 batch if len(batch) <= most else batch.take(np.arange(start, min(len(batch), start + most)))
             )
-            mine.update(_slots(place, layout, some, dictionary, _over(mine, known), frontier))
-        changed.update(mine)
+            before = _over(changed, known) if start else known
+            keys, records = _slots(place, layout, some, dictionary, before, frontier)
+            changed.update(zip(zip(repeat(place), keys, strict=False), records, strict=True))
     return changed
 
 
 def _slots(
     place: int, layout: GroupLayout, batch: Batch, dictionary: Dictionary, known: Known, frontier: int
-) -> dict[tuple[int, bytes], bytes]:
-    """The records of a group after events."""
+) -> tuple[list[bytes], list[bytes]]:
+    """The keys of a group that events belong to, and their records afterwards."""
     lifted = lift(batch, layout.group, dictionary, layout.lifted)
     if len(lifted.row) == 0:
-        return {}
+        return [], []
     first, of = distinct_rows(key_words(layout.group, batch, lifted.row, lifted.keys))
     keys = encode_columns([column[first] for column in lifted.keys])
-    records = update(layout, known(place, keys), of, batch.time[lifted.row], lifted.words, frontier)
-    return dict(zip([(place, key) for key in keys], records, strict=True))
+    return keys, update(layout, known(place, keys), of, batch.time[lifted.row], lifted.words, frontier)
 
 
 def key_words(
@@ -85,7 +86,7 @@ def _over(changed: dict[tuple[int, bytes], bytes], known: Known) -> Known:
     def records(group: int, keys: Sequence[bytes]) -> list[bytes | None]:
         return [changed.get((group, key), old) for key, old in zip(keys, known(group, keys), strict=True)]
 
-    return records if changed else known
+    return records
 
 
 def _facts(

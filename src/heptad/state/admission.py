@@ -246,8 +246,9 @@ class Admission:
             grown[: self._waiting] = self._heap[: self._waiting]
             self._heap = grown
         if 2 * (self._used + n) > len(self._known):
-            fresh = _table(4 * (self._used + n))
-            self._used = judging.kept(self._known, fresh, self._oldest())
+            oldest = self._oldest()
+            fresh = _table(4 * (judging.alive(self._known, oldest) + n))
+            self._used = judging.kept(self._known, fresh, oldest)
             self._known = fresh
 
     def _remember(self) -> None:

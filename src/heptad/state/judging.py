@@ -84,6 +84,16 @@ def place_of(known, a, b, stream):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
+def alive(known, oldest):  # type: ignore[no-untyped-def]
+    """How many ids are not older than their stream's ``oldest``."""
+    count = 0
+    for i in range(len(known)):
+        if known[i, 2] != EMPTY and known[i, 3] >= oldest[known[i, 2]]:
+            count += 1
+    return count
+
+
+@numba.njit(cache=True, nogil=True)
 def kept(known, into, oldest):  # type: ignore[no-untyped-def]
     """Take the ids that are not older than their stream's ``oldest`` over to an empty table; how many."""
     used = 0

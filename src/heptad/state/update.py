@@ -7,11 +7,13 @@ from collections.abc import Sequence
 import numba
 import numpy as np
 
-from heptad.algebra.kernels.merge import insert_entry, merge
+from heptad.algebra.kernels.merge import insert_entry, merge_entries, merge_word
+from heptad.algebra.spec import Merge
 from heptad.state.layout import GroupLayout, Ints
 from heptad.state.record import HEADER, damaged, locate, packed, unpacked
 
 _HEADER = HEADER
+_ADD, _LATEST, _EARLIEST = int(Merge.ADD), int(Merge.LATEST), int(Merge.EARLIEST)
 
 
 def update(
@@ -99,7 +101,8 @@ def _update_records(  # type: ignore[no-untyped-def]
     segment_bounds, identity, event_first, entry_slots, frontier,
 ):  # fmt: skip
     """New words, their bounds, and the first damaged record (-1 for none). Events of a record ascend by time."""
-    rings, k, m = len(hops), len(bounds) - 1, len(order)
+    rings, k, m, width = len(hops), len(bounds) - 1, len(order), words.shape[1]
+    flat = words.reshape(-1)
     out = np.empty(len(buffer) + k * (1 + rings) + m * tile_words.sum(), np.int64)
     edges = np.zeros(k + 1, np.int64)
     firsts, counts = np.zeros(rings, np.int64), np.zeros(rings, np.int64)
@@ -110,6 +113,9 @@ def _update_records(  # type: ignore[no-untyped-def]
             slot, into = ring_slot[j], blank_at[r] + ring_place[j]
             first = slot_first[slot]
             blanks[into : into + slot_words[slot]] = identity[first : first + slot_words[slot]]
+    moves, move_bounds = _moves(
+        ring_bounds, ring_slot, ring_place, slot_words, segments, segment_bounds, event_first, entry_slots
+    )
     at = 0
     for i in range(k):
         counts[:] = 0
@@ -125,7 +131,7 @@ def _update_records(  # type: ignore[no-untyped-def]
             oldest = (frontier + 1 - retention[r]) // hop if hop > 0 else np.int64(0)
             size, tiles = tile_words[r], 0
             a, b, end = 0, event_bounds[i], event_bounds[i + 1]
-            coming = _tile(times, order, b, end, hop)
+            coming = times[order[b]] // hop if b < end and hop > 0 else np.int64(0)
             while a < counts[r] or b < end:
                 # the next tile is the lesser of the next old one and the next event's
                 old = firsts[r] + a * size
@@ -141,18 +147,15 @@ def _update_records(  # type: ignore[no-untyped-def]
                     out[at] = here
                 if is_old:
                     a += 1
-                while b < end and coming == here:
-                    if keep:
-                        event = words[order[b]]
-                        for j in range(ring_bounds[r], ring_bounds[r + 1]):
-                            slot, into = ring_slot[j], at + ring_place[j]
-                            rows = segments[segment_bounds[slot] : segment_bounds[slot + 1]]
-                            if entry_slots[slot]:
-                                insert_entry(out, into, event, event_first[slot], rows[0, 2], rows[0, 0])
-                            else:
-                                merge(out, into, event, event_first[slot], rows)
-                    b += 1
-                    coming = _tile(times, order, b, end, hop)
+                if b < end and coming == here:
+                    after = (here + 1) * hop
+                    while b < end and (hop == 0 or times[order[b]] < after):
+                        if keep:
+                            _merge_event(
+                                out, at, flat, order[b] * width, moves, move_bounds[r], move_bounds[r + 1]
+                            )
+                        b += 1
+                    coming = times[order[b]] // hop if b < end and hop > 0 else np.int64(0)
                 if keep:
                     at += size
                     tiles += 1
@@ -162,8 +165,47 @@ def _update_records(  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _tile(times, order, place, end, hop):  # type: ignore[no-untyped-def]
-    """The tile of the event at a place of the order."""
-    if place == end or hop == 0:
-        return np.int64(0)
-    return times[order[place]] // hop
+def _moves(  # type: ignore[no-untyped-def]
+    ring_bounds, ring_slot, ring_place, slot_words, segments, segment_bounds, event_first, entry_slots
+):  # fmt: skip
+    """Per ring, what merges an event into a tile: rows of (merge, place in the tile, place in the event, count).
+
+    A row is one word, or all entries of a segment; ``count`` is negative where the event has but one entry.
+    """
+    most = 0
+    for slot in ring_slot:
+        most += slot_words[slot]
+    moves, bounds = np.empty((most, 4), np.int64), np.zeros(len(ring_bounds), np.int64)
+    n = 0
+    for r in range(len(ring_bounds) - 1):
+        for j in range(ring_bounds[r], ring_bounds[r + 1]):
+            slot = ring_slot[j]
+            for s in range(segment_bounds[slot], segment_bounds[slot + 1]):
+                op, first, count = segments[s, 0], segments[s, 1], segments[s, 2]
+                into, source = ring_place[j] + first, event_first[slot] + first
+                if op in (_LATEST, _EARLIEST):
+                    moves[n] = np.array((op, into, source, -count if entry_slots[slot] else count))
+                    n += 1
+                    continue
+                for w in range(count):
+                    moves[n] = np.array((op, into + w, source + w, 1))
+                    n += 1
+        bounds[r + 1] = n
+    return moves[:n], bounds
+
+
+@numba.njit(cache=True, nogil=True)
+def _merge_event(out, at, words, event, moves, start, stop):  # type: ignore[no-untyped-def]
+    """Merge the event at ``words[event:]`` into the tile at ``out[at:]``."""
+    for i in range(start, stop):
+        op, into, source = moves[i, 0], at + moves[i, 1], event + moves[i, 2]
+        if op == _ADD:
+            out[into] += words[source]
+        elif op in (_LATEST, _EARLIEST):
+            count = moves[i, 3]
+            if count < 0:
+                insert_entry(out, into, words, source, -count, op)
+            else:
+                merge_entries(out, into, words, source, count, op == _LATEST)
+        else:
+            out[into] = merge_word(op, out[into], words[source])

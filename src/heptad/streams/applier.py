@@ -204,7 +204,8 @@ class Applier:
             return changed  # nothing has ever entered
         with self._store.snapshot() as snapshot:
             for batch in entered:
-                changed |= absorb(self._layouts, batch, self._dictionary, snapshot.records, frontier)
+                states = absorb(self._layouts, batch, self._dictionary, snapshot.records, frontier)
+                changed = changed | states if changed else states
         return changed
 
 
