@@ -18,6 +18,7 @@ from heptad.offline.engines.extremes import extremes
 from heptad.offline.engines.keys import codes
 from heptad.offline.engines.order import arrange
 from heptad.offline.engines.threads import Crew
+from heptad.offline.engines.unknown import MANY, holes
 
 
 class Case(NamedTuple):
@@ -64,6 +65,7 @@ def cases(draw) -> Case:
 
 SEGMENTS = (Segment(Merge.LATEST, 3), Segment(Merge.ADD, 1), Segment(Merge.MIN, 1), Segment(Merge.MAX, 1))
 FULL, NOTHING = layout(SEGMENTS), identity(SEGMENTS)
+NO_HOLES = np.empty((0, 0), np.int64), np.empty(0, np.int64)
 COMPACT = np.array([[3, 0, 3], [0, 3, 1], [1, 4, 1], [2, 5, 1]])
 
 
@@ -94,10 +96,10 @@ def test_sweeps_merge_what_is_in_the_window(case):
         np.stack([case.low, case.high]),
         np.stack([case.high, case.high]),
     )  # the second window is empty
-    kernels.entries(words, 0, True, low, high, out, 0, 3)
-    kernels.add(words, 3, low, high, out, 9)
-    extremes(words, 4, False, low, high, out, 10)
-    extremes(words, 5, True, low, high, out, 11)
+    kernels.entries(words, 0, True, low, high, *NO_HOLES, out, 0, 3)
+    kernels.add(words, 3, low, high, *NO_HOLES, out, 9)
+    extremes(words, 4, False, low, high, *NO_HOLES, out, 10)
+    extremes(words, 5, True, low, high, *NO_HOLES, out, 11)
     everything = np.full(len(case.low), len(words))
     np.testing.assert_array_equal(out[0], obvious(case, words, everything))
     np.testing.assert_array_equal(out[1], np.tile(NOTHING, (len(case.low), 1)))
@@ -106,7 +108,7 @@ def test_sweeps_merge_what_is_in_the_window(case):
 @given(cases())
 def test_the_oldest_entries_come_first(case):
     words, out = compact_words(case), np.full((1, len(case.low), 6), ABSENT)
-    kernels.entries(words, 0, False, case.low[None], case.high[None], out, 0, 2)
+    kernels.entries(words, 0, False, case.low[None], case.high[None], *NO_HOLES, out, 0, 2)
     for j in range(len(case.low)):
         held = [row[:3].tolist() for row in words[case.low[j] : case.high[j]] if row[0] != ABSENT][:2]
         assert out[0, j].reshape(2, 3)[: len(held)].tolist() == held
@@ -115,7 +117,7 @@ def test_the_oldest_entries_come_first(case):
 
 def test_sums_of_words_that_are_alike_are_counted():
     out = np.zeros((1, 2, 1), np.int64)
-    kernels.add(np.full((5, 1), -3), 0, np.array([[0, 2]]), np.array([[5, 3]]), out, 0)
+    kernels.add(np.full((5, 1), -3), 0, np.array([[0, 2]]), np.array([[5, 3]]), *NO_HOLES, out, 0)
     assert out.tolist() == [[[-15], [-3]]]
 
 
@@ -126,7 +128,7 @@ def test_extremes_of_windows_of_any_length(greatest):
     low = rng.integers(0, 701, (3, 400))
     high = np.minimum(700, low + rng.integers(0, [[5], [40], [700]], (3, 400)))
     out = np.empty((3, 400, 1), np.int64)
-    extremes(words, 0, greatest, low, high, out, 0)
+    extremes(words, 0, greatest, low, high, *NO_HOLES, out, 0)
     empty, take = (-(2**63), max) if greatest else (2**63 - 1, min)
     for w, j in np.ndindex(3, 400):
         assert out[w, j, 0] == take(words[low[w, j] : high[w, j], 0].tolist(), default=empty)
@@ -194,12 +196,41 @@ def test_the_tree_merges_what_was_known(case):
         np.testing.assert_array_equal(out[::-1], want)
 
 
-@given(cases())
-def test_running_max_sees_the_key_only(case):
-    found = kernels.running_max(case.offset, case.starts)
-    for i in range(len(case.key)):
-        first = case.starts[case.key[i]]
-        assert found[i + 1] == case.offset[first : i + 1].max()
+@pytest.mark.parametrize("most", [1, 3, MANY])
+@given(case=cases())
+def test_sweeps_go_around_what_a_read_does_not_know(most, case):
+    firsts, none = np.zeros((1, len(case.low) + 1), np.int64), np.empty(0, np.int64)
+    o = np.maximum(case.o, np.sort(case.offset)[-most:].min(initial=0))
+    places, many = holes(case.offset, case.starts, case.low, case.high, o, firsts[0], none)
+    for j in range(len(case.low)):
+        lacking = np.arange(case.low[j], case.high[j])[case.offset[case.low[j] : case.high[j]] >= o[j]]
+        assert many[j] == (len(lacking) > MANY)
+        if not many[j]:
+            assert places[firsts[0, j] : firsts[0, j + 1]].tolist() == lacking[::-1].tolist()
+    words, out = compact_words(case), np.tile(NOTHING, (1, len(case.low), 1))
+    windows = case.low[None], case.high[None], firsts, places
+    kernels.entries(words, 0, True, *windows, out, 0, 3)
+    kernels.add(words, 3, *windows, out, 9)
+    extremes(words, 4, False, *windows, out, 10)
+    extremes(words, 5, True, *windows, out, 11)
+    want = obvious(case, words, o)
+    np.testing.assert_array_equal(out[0][~many], want[~many])
+    oldest = np.full((1, len(case.low), 6), ABSENT)
+    kernels.entries(words, 0, False, *windows, oldest, 0, 2)
+    for j in np.flatnonzero(~many):
+        known = [i for i in range(case.low[j], case.high[j]) if case.offset[i] < o[j]]
+        held = [words[i, :3].tolist() for i in known if words[i, 0] != ABSENT][:2]
+        assert oldest[0, j].reshape(2, 3)[: len(held)].tolist() == held
+
+
+def test_a_read_that_lacks_more_than_many_has_no_holes():
+    n, firsts = MANY + 40, np.zeros(4, np.int64)
+    every, o = np.arange(n), np.array([40, 39, n])
+    low, high = np.zeros(3, np.int64), np.full(3, n)
+    places, many = holes(every, np.array([0, n]), low, high, o, firsts, np.empty(0, np.int64))
+    assert many.tolist() == [False, True, False]
+    assert firsts.tolist() == [0, MANY, MANY, MANY]
+    assert places[:MANY].tolist() == list(range(n - 1, 39, -1))
 
 
 @given(cases())

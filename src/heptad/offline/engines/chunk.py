@@ -12,6 +12,7 @@ from heptad.offline.engines import kernels
 from heptad.offline.engines.order import arrange
 from heptad.offline.engines.output import Output
 from heptad.offline.engines.slot import Edges, Held, Input, Longs, merged
+from heptad.offline.engines.unknown import holes
 
 
 class Events(NamedTuple):
@@ -84,15 +85,27 @@ def _edges(held: Held, key: Longs, t: Longs, o: Longs | None, windows: Sequence[
             if window.width is None
             else kernels.edges(held.time, held.starts, key, np.asarray(window.start(t)))  # type: ignore[arg-type]
         )
-        end = (window.delay, window.hop if window.delay else 0)
-        same = heads.setdefault(end, w)
+        same = heads.setdefault(_head(window), w)
         if same == w:
             high[w] = kernels.edges(held.time, held.starts, key, np.asarray(window.end(t)))  # type: ignore[arg-type]
         else:
             high[w] = high[same]
     nobody = np.empty(0, np.int64)
     if held.offset is None or o is None:
-        return Edges(low, high, [nobody] * len(windows), np.full(len(t), np.iinfo(np.int64).max))
-    newest = kernels.running_max(held.offset, held.starts)
-    unknown = [np.flatnonzero((high[w] > low[w]) & (newest[high[w]] >= o)) for w in range(len(windows))]
-    return Edges(low, high, unknown, o)
+        everything = np.full(len(t), np.iinfo(np.int64).max)
+        return Edges(low, high, np.empty((0, 0), np.int64), nobody, [nobody] * len(windows), everything)
+    firsts, places = np.zeros((len(windows), len(t) + 1), np.int64), nobody
+    unknown = [nobody] * len(windows)
+    for head in heads.values():
+        alike = [w for w, window in enumerate(windows) if heads[_head(window)] == head]
+        firsts[head, 0] = firsts[:, -1].max()
+        tail = low[alike].min(axis=0)
+        places, many = holes(held.offset, held.starts, tail, high[head], o, firsts[head], places)
+        for w in alike:
+            firsts[w], unknown[w] = firsts[head], np.flatnonzero(many)
+    return Edges(low, high, firsts, places, unknown, o)
+
+
+def _head(window: Window) -> tuple[int, int]:
+    """Windows of one head end alike."""
+    return window.delay, window.hop if window.delay else 0

@@ -18,8 +18,11 @@ _LEAST = IDENTITY[Merge.MIN]
 
 
 @numba.njit(cache=True, nogil=True)
-def extremes(words, column, greatest, low, high, out, at):  # type: ignore[no-untyped-def]
-    """Write to ``out[w, :, at]`` the greatest (else least) word of the windows low[w], high[w]: (windows, reads)."""
+def extremes(words, column, greatest, low, high, firsts, places, out, at):  # type: ignore[no-untyped-def]
+    """Write to ``out[w, :, at]`` the greatest (else least) word of the windows low[w], high[w]: (windows, reads).
+
+    But for the holes of each read, ``places[firsts[w, j]:firsts[w, j + 1]]``, descending; no ``firsts``, no holes.
+    """
     flip = np.int64(0) if greatest else np.int64(-1)  # ~x turns the order round, exactly
     values = np.empty(len(words), np.int64)
     for i in range(len(words)):
@@ -31,20 +34,31 @@ def extremes(words, column, greatest, low, high, out, at):  # type: ignore[no-un
     ahead, behind, blocks = _parts(values, longest)
     for w in range(low.shape[0]):
         for j in range(low.shape[1]):
-            a, b = low[w, j], high[w, j]
-            most = np.int64(_NOTHING)
-            if b - a <= _BLOCK:
-                for i in range(a, b):
-                    most = max(most, values[i])
-            else:
-                most = max(behind[a], ahead[b - 1])
-                first, last = a // _BLOCK + 1, (b - 1) // _BLOCK
-                if first < last:
-                    level = 0
-                    while 2 << level <= last - first:
-                        level += 1
-                    most = max(most, blocks[level, first], blocks[level, last - (1 << level)])
-            out[w, j, at] = most ^ flip
+            most, head = np.int64(_NOTHING), high[w, j]
+            if len(firsts):
+                for k in range(firsts[w, j], firsts[w, j + 1]):
+                    if low[w, j] <= places[k] < head:
+                        most = max(most, _between(values, ahead, behind, blocks, places[k] + 1, head))
+                        head = places[k]
+            out[w, j, at] = max(most, _between(values, ahead, behind, blocks, low[w, j], head)) ^ flip
+
+
+@numba.njit(cache=True, nogil=True)
+def _between(values, ahead, behind, blocks, a, b):  # type: ignore[no-untyped-def]
+    """The greatest of values[a:b]."""
+    most = np.int64(_NOTHING)
+    if b - a <= _BLOCK:
+        for i in range(a, b):
+            most = max(most, values[i])
+        return most
+    most = max(behind[a], ahead[b - 1])
+    first, last = a // _BLOCK + 1, (b - 1) // _BLOCK
+    if first < last:
+        level = 0
+        while 2 << level <= last - first:
+            level += 1
+        most = max(most, blocks[level, first], blocks[level, last - (1 << level)])
+    return most
 
 
 @numba.njit(cache=True, nogil=True)

@@ -58,21 +58,8 @@ def edges(times, starts, codes, bounds):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def running_max(values, starts):  # type: ignore[no-untyped-def]
-    """m (events + 1,): the greatest value among those of the key before each place, for places inside it."""
-    found = np.empty(len(values) + 1, np.int64)
-    found[:] = np.iinfo(np.int64).min
-    for k in range(len(starts) - 1):
-        most = np.iinfo(np.int64).min
-        for i in range(starts[k], starts[k + 1]):
-            most = max(most, values[i])
-            found[i + 1] = most
-    return found
-
-
-@numba.njit(cache=True, nogil=True)
-def add(words, column, low, high, out, at):  # type: ignore[no-untyped-def]
-    """Sums modulo 2**64 of the words in [low, high): the difference of two prefixes."""
+def add(words, column, low, high, firsts, places, out, at):  # type: ignore[no-untyped-def]
+    """Sums modulo 2**64 of the words in [low, high), less those of the holes: the difference of two prefixes."""
     n = len(words)
     alike = n > 0
     for i in range(n):
@@ -84,6 +71,7 @@ def add(words, column, low, high, out, at):  # type: ignore[no-untyped-def]
         for w in range(low.shape[0]):
             for j in range(low.shape[1]):
                 out[w, j, at] = one * (high[w, j] - low[w, j])
+        _less_holes(words, column, low, high, firsts, places, out, at)
         return
     sums = np.empty(n + 1, np.int64)
     total = np.int64(0)
@@ -94,11 +82,21 @@ def add(words, column, low, high, out, at):  # type: ignore[no-untyped-def]
     for w in range(low.shape[0]):
         for j in range(low.shape[1]):
             out[w, j, at] = sums[high[w, j]] - sums[low[w, j]]
+    _less_holes(words, column, low, high, firsts, places, out, at)
 
 
 @numba.njit(cache=True, nogil=True)
-def entries(words, column, newest, low, high, out, at, n):  # type: ignore[no-untyped-def]
-    """The n newest entries in [low, high), newest first, else the n oldest, oldest first: of those present."""
+def _less_holes(words, column, low, high, firsts, places, out, at):  # type: ignore[no-untyped-def]
+    for w in range(len(firsts)):
+        for j in range(low.shape[1]):
+            for k in range(firsts[w, j], firsts[w, j + 1]):
+                if low[w, j] <= places[k] < high[w, j]:
+                    out[w, j, at] -= words[places[k], column]
+
+
+@numba.njit(cache=True, nogil=True)
+def entries(words, column, newest, low, high, firsts, holes, out, at, n):  # type: ignore[no-untyped-def]
+    """The n newest entries in [low, high), newest first, else the n oldest, oldest first: of those present, no holes."""
     count = 0
     for i in range(len(words)):
         count += words[i, column] != _ABSENT
@@ -120,12 +118,23 @@ def entries(words, column, newest, low, high, out, at, n):  # type: ignore[no-un
             first, last = low[w, j], high[w, j]
             if some:
                 first, last = before[first], before[last]
-            for rank in range(min(n, last - first)):
-                i = last - 1 - rank if newest else first + rank
+            hole, end = (firsts[w, j], firsts[w, j + 1]) if len(firsts) else (0, 0)
+            if not newest:  # from the oldest hole on
+                hole, end = end - 1, hole - 1
+            rank, step = 0, (1 if newest else -1)
+            for place in range(last - first):
+                if rank == n:
+                    break
+                i = last - 1 - place if newest else first + place
                 if some:
                     i = places[i]
+                while hole != end and (holes[hole] > i if newest else holes[hole] < i):
+                    hole += step
+                if hole != end and holes[hole] == i:
+                    continue
                 for k in range(_ENTRY):
                     out[w, j, at + rank * _ENTRY + k] = words[i, column + k]
+                rank += 1
 
 
 @numba.njit(cache=True, nogil=True)

@@ -1,7 +1,7 @@
 """One slot of a group in one chunk: its events lifted once, then merged for every read of every window.
 
-Reads that know every event of their window take sweeps in time linear in events and reads. The others
-look at each event if there are few, and at a tree of merged blocks if there are many.
+Reads that know every event of their window, or lack few, take sweeps in time linear in events and reads. The
+others look at each event if there are few, and at a tree of merged blocks if there are many.
 """
 
 from __future__ import annotations
@@ -37,13 +37,16 @@ class Held(NamedTuple):
 
 
 class Edges(NamedTuple):
-    """The places [low, high) of each read's window, both (windows, reads), and of each window who does not know all.
+    """The places [low, high) of each read's window, both (windows, reads), and what the reads do not know of them.
 
-    ``o`` (reads,) is what each read knows: the events with a lower offset.
+    ``firsts`` (windows, reads + 1) and ``holes`` are as `unknown.holes` has them; no ``firsts`` where all is known.
+    ``unknown``: for each window the reads that lack more. ``o`` (reads,): what a read knows, all of lower offset.
     """
 
     low: Longs
     high: Longs
+    firsts: Longs
+    holes: Longs
     unknown: list[Longs]
     o: Longs
 
@@ -162,19 +165,20 @@ def _whole(full: Longs) -> Longs:
 
 def _sweep(slot: SlotPlan, lifted: Lifted, edges: Edges, out: Longs) -> None:
     """Every segment of every window, by the sweep that its merge allows."""
-    words, low, high = lifted.words, edges.low, edges.high
+    words = lifted.words
+    windows = edges.low, edges.high, edges.firsts, edges.holes
     for (code, first, size), (_, column, _) in zip(
         layout(slot.segments).tolist(), lifted.compact.tolist(), strict=True
     ):
         merge = Merge(code)
         if merge in ENTRIES:
-            kernels.entries(words, column, merge is Merge.LATEST, low, high, out, first, size)
+            kernels.entries(words, column, merge is Merge.LATEST, *windows, out, first, size)
             continue
         for k in range(size):
             if merge is Merge.ADD:
-                kernels.add(words, column + k, low, high, out, first + k)
+                kernels.add(words, column + k, *windows, out, first + k)
             else:
-                extremes(words, column + k, merge is Merge.MAX, low, high, out, first + k)
+                extremes(words, column + k, merge is Merge.MAX, *windows, out, first + k)
 
 
 def _look_closer(slot: SlotPlan, lifted: Lifted, held: Held, edges: Edges, out: Longs) -> None:
