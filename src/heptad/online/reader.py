@@ -78,7 +78,9 @@ class Reader:
                 combine(query, words, no_time, np.array([0, 1], np.int64))
         for column, kind in self._windows():
             blank = Query(self._layouts[column.group], (column,)).blank[None]
-            displayed(self._plan, column, finalized(self._plan, column, blank, no_time), kind, LocalDictionary())
+            displayed(
+                self._plan, column, finalized(self._plan, column, blank, no_time), kind, LocalDictionary()
+            )
         for group in self._plan.groups:
             if group.facts is not None:
                 tables.read(group, self._plan.stream(group.stream), [None], 0)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -34,9 +34,14 @@ from heptad.testing.strategies import World, worlds
 
 #: One suite, many subclasses; the first draw compiles kernels.
 _CHECKS = [HealthCheck.differing_executors, HealthCheck.too_slow]
-few = settings(max_examples=20, deadline=None, suppress_health_check=_CHECKS)
-some = settings(max_examples=40, deadline=None, suppress_health_check=_CHECKS)
-many = settings(max_examples=80, deadline=None, suppress_health_check=_CHECKS)
+_PHASES = (
+    Phase.explicit,
+    Phase.reuse,
+    Phase.generate,
+)  # a world is small as drawn; shrinking one takes minutes
+few = settings(max_examples=20, deadline=None, suppress_health_check=_CHECKS, phases=_PHASES)
+some = settings(few, max_examples=40)
+many = settings(few, max_examples=80)
 
 
 class AggregationContract:
