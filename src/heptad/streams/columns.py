@@ -64,12 +64,12 @@ def _cells(
     known = stream.by_name.keys()
     sizes = set(map(len, rows))
     for sent in (fields, stream.fields):  # rows that have all of these columns have no others
-        if sizes == {len(sent)} and len(sent) > 1:
-            try:
-                cells = list(zip(*map(itemgetter(*(f.name for f in sent)), rows), strict=True))
+        if sizes == {len(sent)}:
+            try:  # column by column: no tuple per row for the collector to look at
+                cells = {f.name: tuple(map(itemgetter(f.name), rows)) for f in sent}
             except KeyError:
                 continue
-            return [values for f, values in zip(sent, cells, strict=True) if f in fields]
+            return [cells[f.name] for f in fields]
     if not all(row.keys() <= known for row in rows):
         return None
     return [tuple([row.get(f.name) for row in rows]) for f in fields]
