@@ -64,6 +64,8 @@ def dearness(price: Any, mean_amount: Any) -> Any:
     return price - mean_amount
 
 
+SOURCES = (hp.EASE(6, penalty=5.0), hp.Popular(10))
+
 tiny = hp.System(
     requirements=hp.Requirements(
         p99="50ms",
@@ -94,7 +96,7 @@ tiny = hp.System(
     model=hp.Logistic(),
     evaluation=hp.Evaluation(hp.TimeSplit(test="1h"), gate=[hp.ece < 0.5]),
     serving=hp.Serving(
-        candidates=[hp.EASE(6, penalty=5.0), hp.Popular(10)],
+        candidates=SOURCES,
         history="had",
         rerank=[hp.Unseen(), hp.Cap("maker", 2)],
         fallback=hp.Popular(8),
@@ -153,7 +155,7 @@ def trained(directory: Path) -> Scorer:
     label = np.array([float((user, product) in pulls) for user in USERS for product in PRODUCTS])
     model = Logistic().fit(encoder.transform(columns), label)
     retriever = fit_retriever(
-        tiny.serving.candidates, [row["user"] for row in sales], [row["product"] for row in sales],
+        SOURCES, [row["user"] for row in sales], [row["product"] for row in sales],
         trained_through=clock.now(), total=tiny.requirements.candidates,
     )  # fmt: skip
     return Scorer(encoder, model, retriever, plan.hash, version="tiny")

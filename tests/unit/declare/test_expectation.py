@@ -60,9 +60,9 @@ class Post(hp.Event):
 
 def test_a_posted_event_is_held_to_it():
     assert Post.parse({"ts": 1, "size": None, "device": "web"})["size"] is None
-    with pytest.raises(DataError, match="Post.size: expected a value from 1 to 3, got 4"):
+    with pytest.raises(DataError, match=r"Post\.size: expected a value from 1 to 3, got 4"):
         Post.parse({"ts": 1, "size": 4, "device": "web"})
-    with pytest.raises(DataError, match="Post.device: expected one of 'web', 'app', got 'fax'"):
+    with pytest.raises(DataError, match=r"Post\.device: expected one of 'web', 'app', got 'fax'"):
         Post.parse({"ts": 1, "size": 1, "device": "fax"})
 
 

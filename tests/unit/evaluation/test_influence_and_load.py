@@ -91,7 +91,7 @@ def test_precision_at_k_is_the_mean_over_days_of_the_units_found(some, k, by_uni
 
 
 def test_the_load_is_taken_from_every_period_and_less_from_part_of_one():
-    t = np.array([*range(0, 10), *range(10, 20), *range(20, 25)], np.int64)
+    t = np.array([*range(10), *range(10, 20), *range(20, 25)], np.int64)
     score = np.tile([0.1, 0.9, 0.5, 0.3, 0.2], 5)
     chosen = load.reviewed(score, t, 4, 10)
     assert [int(chosen[t // 10 == day].sum()) for day in (0, 1, 2)] == [4, 4, 2]

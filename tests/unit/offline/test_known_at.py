@@ -142,7 +142,7 @@ def test_without_such_a_column_every_row_is_known_at_its_time():
 
 
 def test_two_columns_of_known_at_are_refused():
-    with pytest.raises(DeclarationError, match="at most one column of hp.KnownAt"):
+    with pytest.raises(DeclarationError, match=r"at most one column of hp\.KnownAt"):
 
         class Twice(hp.Event):
             ts: hp.Time
