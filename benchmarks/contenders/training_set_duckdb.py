@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("--form", choices=FORMS, default="window")
     given = parser.parse_args()
     held = duckdb.connect()
-    held.execute("SET preserve_insertion_order = false; SET temp_directory = ''")
+    held.execute(f"SET preserve_insertion_order = false; SET temp_directory = '{given.data / 'spilled'}'")
     for name in ("events", "rows"):
         held.execute(f"CREATE TABLE {name} AS SELECT * FROM read_parquet('{given.data / name}.parquet')")
     begin, worked = time.perf_counter(), time.process_time()

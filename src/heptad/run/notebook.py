@@ -15,11 +15,10 @@ from heptad.declare.types import Kind, Role
 from heptad.errors import DataError
 from heptad.offline.conversion import Reading, convert
 from heptad.offline.enrichment import enrich
-from heptad.offline.frames import to_arrow
 from heptad.offline.history import admit_history
 from heptad.offline.intake import take_in, write_dead_letters
 from heptad.offline.knowledge import Knowledge
-from heptad.offline.training_set import training_set as offline
+from heptad.offline.table import training_table
 from heptad.plan.batch import Batch, Column
 from heptad.plan.nodes import FieldPlan, Plan, RequestColumn
 from heptad.serving.columns import bare_inputs
@@ -62,8 +61,7 @@ def training_set(
         rows.setdefault(field.name, blank(field.kind, table.num_rows))
     t = _times(table, at)
     knowledge = Knowledge.of(batches)
-    found = offline(plan, batches, rows, t, None if knowledge is None else knowledge.before(t))
-    features = to_arrow(found)
+    features = training_table(plan, batches, rows, t, None if knowledge is None else knowledge.before(t))
     for name in features.column_names:
         if name not in table.column_names:
             table = table.append_column(name, features.column(name))
