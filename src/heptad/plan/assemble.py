@@ -95,7 +95,7 @@ def assemble(
                 if (
                     c.group == "static" and c.name in keys and c.kind not in (Kind.FLOAT, Kind.VECTOR)
                 ):  # never a key
-                    known[c.name] = _as_key(out[c.name], c.kind)
+                    known[c.name] = as_key(out[c.name], c.kind)
 
     def leaf(node: Node) -> NDArray[Any]:
         name = str(node.value)
@@ -303,7 +303,7 @@ def _bare(plan: Plan, name: str, column: Column) -> NDArray[Any]:
     return matrix_of(_plain(column), size) if size else _plain(column)
 
 
-def _as_key(values: NDArray[Any], kind: Kind) -> Column:
+def as_key(values: NDArray[Any], kind: Kind) -> Column:
     """A looked-up column as a key of dynamic features."""
     if values.dtype == object:
         return column_of(values.tolist(), kind)

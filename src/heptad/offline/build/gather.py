@@ -18,7 +18,7 @@ from heptad.offline.build.shards import Shard, is_stored, remaining
 from heptad.offline.build.spill import Spill
 from heptad.offline.build.types import cast
 from heptad.offline.frames import to_arrow
-from heptad.plan.assemble import _as_key, assemble
+from heptad.plan.assemble import as_key, assemble
 from heptad.plan.batch import Column, column_of
 from heptad.plan.coding import LocalDictionary
 from heptad.plan.nodes import ColumnPlan, DerivedColumn, ExpressionColumn, Plan, RequestColumn
@@ -76,7 +76,7 @@ class Gatherer:
         )
         found = self._assembled(replace(self._static, columns=ready), block, held)
         kinds = {c.name: c.kind for c in ready}
-        out = {name: arrow(_as_key(values, kinds[name]), kinds[name]) for name, values in found.items()}
+        out = {name: arrow(as_key(values, kinds[name]), kinds[name]) for name, values in found.items()}
         return {
             name: values.cast(pa.large_string()) if pa.types.is_null(values.type) else values
             for name, values in out.items()
