@@ -60,7 +60,7 @@ def fifty() -> dict[str, Any]:
         per = stream.per("ad")
         found[f"{name}_count"] = per.count(*WINDOWS)
         for aggregation in ("sum", "mean", "min", "max"):
-            found[f"{name}_{aggregation}"] = per.aggregate(aggregation, "bid", *WINDOWS, decimals=6)
+            found[f"{name}_{aggregation}"] = getattr(per, aggregation)("bid", *WINDOWS)
     return found
 
 
