@@ -150,7 +150,8 @@ def machine() -> dict[str, Any]:
         "numpy": np.__version__,
         "heptad": heptad.__version__,
         "commit": commit.stdout.strip(),
-        "command": "python " + " ".join([f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
+        "command": "python "
+        + " ".join([f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]).replace(f"{HERE.parent}/", ""),
     }
 
 
