@@ -1,6 +1,6 @@
 """The sweeps of the local engine: events and reads sorted by (key, time) become merged words.
 
-Everything here knows only the four merges. Times, codes, places and words are int64. A sorted array of
+Everything here knows only how words merge. Times, codes, places and words are int64. A sorted array of
 events holds key k at ``starts[k]:starts[k + 1]``; reads come sorted by (key, time), so the edges of
 their windows never move back inside a key. Read j writes to ``out[row[j]]``, which holds the identity.
 """
