@@ -22,6 +22,8 @@ from typing import Any
 
 import numpy as np
 
+from contenders.measure import peak_mb as peak_mb
+
 HERE = Path(__file__).parent
 #: The python that has the contenders' packages; `make bench` makes it from env/requirements.txt.
 OTHERS = HERE / ".env" / "bin" / "python"
@@ -153,15 +155,6 @@ def machine() -> dict[str, Any]:
         "command": "python "
         + " ".join([f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]).replace(f"{HERE.parent}/", ""),
     }
-
-
-def peak_mb() -> float:
-    """The most memory this process has held so far, MB (1e6 bytes).
-
-    Linux's own count: ``ru_maxrss`` of a child begins at what its parent held when it was started.
-    """
-    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e6, 1)
 
 
 def copy_speed() -> float:

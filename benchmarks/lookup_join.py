@@ -43,79 +43,11 @@ COLUMNS = [*FLOATS, *INTS, *TEXTS]
 UTC = pa.timestamp("us", "UTC")
 
 
-class T0(hp.Table, ttl="30d"):
-    user: hp.Id
-    since: hp.Time
-    x0: float
-    x1: float
-    x2: float
-    x3: float
-    x4: float
-    x5: float
-    n0: int
-    n1: int
-    s0: str
-    s1: str
-
-
-class T1(hp.Table, ttl="30d"):
-    user: hp.Id
-    since: hp.Time
-    x0: float
-    x1: float
-    x2: float
-    x3: float
-    x4: float
-    x5: float
-    n0: int
-    n1: int
-    s0: str
-    s1: str
-
-
-class T2(hp.Table, ttl="30d"):
-    user: hp.Id
-    since: hp.Time
-    x0: float
-    x1: float
-    x2: float
-    x3: float
-    x4: float
-    x5: float
-    n0: int
-    n1: int
-    s0: str
-    s1: str
-
-
-class T3(hp.Table, ttl="30d"):
-    user: hp.Id
-    since: hp.Time
-    x0: float
-    x1: float
-    x2: float
-    x3: float
-    x4: float
-    x5: float
-    n0: int
-    n1: int
-    s0: str
-    s1: str
-
-
-class T4(hp.Table, ttl="30d"):
-    user: hp.Id
-    since: hp.Time
-    x0: float
-    x1: float
-    x2: float
-    x3: float
-    x4: float
-    x5: float
-    n0: int
-    n1: int
-    s0: str
-    s1: str
+def table(name: str) -> Any:
+    """One of the tables, all of them alike: the class a user would write out, made of the lists above."""
+    kinds = {"user": hp.Id, "since": hp.Time}
+    kinds |= dict.fromkeys(FLOATS, float) | dict.fromkeys(INTS, int) | dict.fromkeys(TEXTS, str)
+    return type(hp.Table)(name, (hp.Table,), {"__annotations__": kinds, "__module__": __name__}, ttl="30d")
 
 
 class Ask(hp.Event):
@@ -123,7 +55,7 @@ class Ask(hp.Event):
     user: hp.Id
 
 
-CLASSES: tuple[Any, ...] = (T0, T1, T2, T3, T4)
+CLASSES = tuple(table(f"T{k}") for k in range(TABLES))
 PLAN = compile_features(
     hp.Data(static={f"t{k}_{name}": getattr(cls, name) for k, cls in enumerate(CLASSES) for name in COLUMNS}),
     hp.label(Ask),

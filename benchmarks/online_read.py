@@ -10,11 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import random
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -24,6 +20,7 @@ from typing import Any
 import numpy as np
 
 import heptad as hp
+from contest import machine
 from heptad.online.reader import Reader
 from heptad.oracle.oracle import Oracle
 from heptad.plan.batch import Logged
@@ -186,22 +183,6 @@ def measure(plan: Plan, log: Sequence[Logged], store: Store, reads: int) -> dict
         "warm_ms": round(warmed * 1e3, 1),
         "values_equal_to_the_oracle": check(plan, log, reader),
         **{f"{rows} rows": timed(plan, reader, rows, reads) for rows in ROWS},
-    }
-
-
-def machine() -> dict[str, Any]:
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent
-    )
-    return {
-        "cpus": os.cpu_count(),
-        "load": [round(load, 2) for load in os.getloadavg()],
-        "machine": platform.machine(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "commit": commit.stdout.strip(),
-        "command": "python " + " ".join(["benchmarks/online_read.py", *sys.argv[1:]]),
     }
 
 

@@ -3,7 +3,6 @@
 import argparse
 import json
 import random
-import resource
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig
 from feast.types import Float64
 from feast.value_type import ValueType
+from measure import peak_mb
 
 ADS = 5_000
 
@@ -74,7 +74,7 @@ def main() -> None:
                 "p50_ms": round(float(np.percentile(taken, 50)), 3),
                 "p99_ms": round(float(np.percentile(taken, 99)), 3),
                 "reads": given.reads,
-                "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6, 1),
+                "peak_mb": peak_mb(),
                 "versions": {"feast": version("feast")},
             }
         )

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from measure import peak_mb
 from quixstreams.context import set_message_context
 from quixstreams.dataframe import DataFrameRegistry, StreamingDataFrame
 from quixstreams.dataframe.windows import Count, Max, Mean, Min, Sum
@@ -125,11 +126,6 @@ def run(rows, category, directory, asked):
     for frame in frames:
         frame.checkpoint()
     return frames
-
-
-def peak_mb():
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e6, 1)
 
 
 def main():

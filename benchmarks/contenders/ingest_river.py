@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from measure import peak_mb
 from river import stats, utils
 
 HOUR = 3_600_000_000
@@ -66,11 +67,6 @@ def run(rows, category):
             key = pairs[pair] = Key(WINDOWS, None, 1)
         key.update(bid, when, ts, ad)
     return users, ads, pairs
-
-
-def peak_mb():
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e6, 1)
 
 
 def main():

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig
 from feast.types import Float64, Int64, String
 from feast.value_type import ValueType
+from measure import peak_mb
 
 TABLES = 5
 COLUMNS = (
@@ -47,12 +48,6 @@ def opened(data: Path, folder: str, store: str) -> FeatureStore:
 def join(store: FeatureStore, labels: pd.DataFrame) -> pd.DataFrame:
     features = [f"t{k}:{name}" for k in range(TABLES) for name in COLUMNS]
     return store.get_historical_features(entity_df=labels, features=features, full_feature_names=True).to_df()
-
-
-def peak_mb() -> float:
-    """The most memory this process has held: ``ru_maxrss`` would count what its parent held."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e6, 1)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import polars as pl
+from measure import peak_mb
 
 TABLES = 5
 
@@ -34,12 +35,6 @@ def join(data: Path, rows: int | None = None) -> pl.DataFrame:
         )  # fmt: skip
         out = out.drop("since", strict=False)
     return out.collect()
-
-
-def peak_mb() -> float:
-    """The most memory this process has held: ``ru_maxrss`` would count what its parent held."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e6, 1)
 
 
 def main() -> None:

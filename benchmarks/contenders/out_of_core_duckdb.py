@@ -8,12 +8,12 @@ of whole cents, so that they are exact.
 
 import argparse
 import json
-import resource
 import time
 from importlib.metadata import version
 from pathlib import Path
 
 import duckdb
+from measure import peak_mb
 
 KEYS = ("user", "item", "shop")
 SECOND, DAY = 1_000_000, 86_400_000_000
@@ -88,7 +88,7 @@ def main() -> None:
             {
                 "seconds": round(seconds, 3),
                 "cpu_seconds": round(cpu, 3),
-                "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6, 1),
+                "peak_mb": peak_mb(),
                 "versions": {"duckdb": version("duckdb")},
             }
         )

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import polars as pl
+from measure import peak_mb
 
 KEYS = ("user", "item", "shop")
 SECOND, DAY = 1_000_000, 86_400_000_000
@@ -86,7 +87,7 @@ def main() -> None:
             {
                 "seconds": round(seconds, 3),
                 "cpu_seconds": round(cpu, 3),
-                "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6, 1),
+                "peak_mb": peak_mb(),
                 "versions": {"polars": version("polars")},
             }
         )

@@ -12,12 +12,12 @@ Three forms, all given the bounds of every window in advance (``lo_1h`` ... of t
 
 import argparse
 import json
-import resource
 import time
 from importlib.metadata import version
 from pathlib import Path
 
 import duckdb
+from measure import peak_mb
 
 WINDOWS = ("1h", "1d", "7d", "30d")
 
@@ -116,7 +116,7 @@ def main() -> None:
             {
                 "seconds": round(seconds, 3),
                 "cpu_seconds": round(cpu, 3),
-                "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6, 1),
+                "peak_mb": peak_mb(),
                 "form": given.form,
                 "versions": {"duckdb": version("duckdb")},
             }

@@ -9,12 +9,12 @@ values are made level by level from those of half the length.
 
 import argparse
 import json
-import resource
 import time
 from importlib.metadata import version
 from pathlib import Path
 
 import polars as pl
+from measure import peak_mb
 
 WINDOWS = ("1h", "1d", "7d", "30d")
 HEAD = "t"
@@ -121,7 +121,7 @@ def main() -> None:
             {
                 "seconds": round(seconds, 3),
                 "cpu_seconds": round(cpu, 3),
-                "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6, 1),
+                "peak_mb": peak_mb(),
                 "versions": {"polars": version("polars")},
             }
         )
