@@ -30,8 +30,8 @@ def measured() -> str:
         *_of_fraud(_result("fraud_anchor")),
         *_of_read(_result("feature_read")),
     ]
-    rows += [*_of_training_set(_result("training_set")), *_of_ingest(_result("ingest"))]
-    rows += _of_weight(_result("weight"))
+    rows += [*_of_training_set(_result("training_set")), *_of_lookup(_result("lookup_join"))]
+    rows += [*_of_ingest(_result("ingest")), *_of_weight(_result("weight"))]
     head = "| what | measured | command |\n|---|---|---|\n"
     return head + "\n".join(f"| {what} | {value} | {command} |" for what, value, command in rows)
 
@@ -81,12 +81,21 @@ def _of_weight(weight: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def _of_training_set(built: dict[str, Any]) -> list[tuple[str, str, str]]:
-    size = f"{built['events'] / 1e6:g}M events, {built['rows'] / 1e3:g}k rows × {built['columns']} columns"
-    what = (
-        f"training set, memory to memory, one thread, {size}: rows per second as known, uniform and Zipf keys"
-    )
-    rates = (f"{built[keys]['as_known']['rows_per_s'] / 1e3:.0f}k" for keys in ("uniform", "zipf"))
-    return [(what, ", ".join(rates), f"[`make bench B=B1`]({RESULTS}/training_set.json)")]
+    load = built["load"]
+    size = f"{load['events'] / 1e6:g}M events, {load['rows'] / 1e6:g}M rows × {load['columns']} columns"
+    parts = []
+    for keys, found in built["contenders"].items():
+        others = _others(found, built["ratio"][keys])
+        parts.append(f"{keys} keys {found['heptad']['seconds']:.2f} s ({others})")
+    command = f"[`make bench B=B1`]({RESULTS}/training_set.json)"
+    return [(f"training set, memory to memory, {size}", "; ".join(parts), command)]
+
+
+def _of_lookup(joined: dict[str, Any]) -> list[tuple[str, str, str]]:
+    found = joined["contenders"]
+    what = "point-in-time lookup, 5 tables × 2M rows × 10 columns, 100k label rows, from Parquet"
+    value = f"{found['heptad']['seconds']:.2f} s ({_others(found, joined['ratio'])})"
+    return [(what, value, f"[`make bench B=B2`]({RESULTS}/lookup_join.json)")]
 
 
 def _others(found: dict[str, Any], ratio: dict[str, float]) -> str:
