@@ -67,7 +67,7 @@ def convert(values: Any, field: FieldPlan, thing: str, reading: Reading) -> Colu
 
 def stated(column: Column, where: NDArray[np.bool_] | bool, values: Any, thing: str, kind: Kind) -> None:
     """Raise `BadRows` where a column is null in rows that must have a value; NaN is one for a float."""
-    if kind is not Kind.FLOAT:
+    if kind is not Kind.FLOAT and not column.valid.all():
         _refuse(
             ~column.valid & where, values, thing, f"a value of kind {kind}", "fill it, or drop these rows"
         )
@@ -103,12 +103,15 @@ def _wrong(values: Any, thing: str, expected: str, fix: str) -> NoReturn:
 
 
 def _valid(values: Any) -> NDArray[np.bool_]:
+    if values.null_count == 0:
+        return np.ones(len(values), np.bool_)
     found: NDArray[np.bool_] = values.is_valid().to_numpy(zero_copy_only=False)
     return found
 
 
 def _filled(values: Any, blank: Any) -> NDArray[Any]:
-    found: NDArray[Any] = values.fill_null(blank).to_numpy(zero_copy_only=False)
+    held = values if values.null_count == 0 else values.fill_null(blank)
+    found: NDArray[Any] = held.to_numpy(zero_copy_only=False)
     return found
 
 
@@ -137,7 +140,8 @@ def _integers(values: Any, thing: str, reading: Reading) -> Column:
         _refuse(large, values, thing, "an integer below 2**63", "send it as text")
         values = values.cast(pa.int64(), safe=False)
     held = _filled(values.cast(pa.int64()), 0)
-    _refuse(held == -(2**63), values, thing, "an integer above -2**63", "send another value")
+    if held.min(initial=0) == -(2**63):
+        _refuse(held == -(2**63), values, thing, "an integer above -2**63", "send another value")
     return Column(held, valid)
 
 
@@ -263,7 +267,8 @@ def _timestamps(values: Any, thing: str, reading: Reading) -> Column:
     valid = _valid(values)
     if values.type.unit == "ns":
         return Column(ticks // 1_000, valid)  # rounded down, before 1970 too
-    return Column(ticks * _UNITS[values.type.unit], valid)
+    scale = _UNITS[values.type.unit]
+    return Column(ticks if scale == 1 else ticks * scale, valid)
 
 
 def _in_zone(values: Any, thing: str, zone: str) -> Any:

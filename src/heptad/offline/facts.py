@@ -8,9 +8,8 @@ later, its entity's rows are sorted and looked at in the order of the log.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numba
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from heptad.offline.deferred import taken
 from heptad.offline.engines import kernels
 from heptad.offline.engines.keys import codes
+from heptad.offline.engines.threads import Crew, available
 from heptad.plan.assemble import FactRead, shown
 from heptad.plan.batch import Batch, Column, column_of
 from heptad.plan.nodes import Plan, StreamPlan
@@ -64,25 +64,31 @@ def facts(
     return {name: Column(column.values, column.valid & seen) for name, column in found.items()}
 
 
-def newest(rows: Batch, key: Column, t: Longs, o: Longs | None) -> Longs:
-    """For each of n reads the place of the row it sees, int64 (n,): -1 for none, and for a deleted entity."""
+def newest(rows: Batch, key: Column, t: Longs, o: Longs | None, threads: int | None = None) -> Longs:
+    """For each of n reads the place of the row it sees, int64 (n,): -1 for none, and for a deleted entity.
+
+    ``threads`` None: all cores where there are many rows. The places do not depend on it.
+    """
     stream = rows.stream
     out = np.full(len(t), -1, np.int64)
     asked = np.flatnonzero(key.valid)
     if len(asked) == 0:
         return out
-    found = codes([key.values[asked]], [rows.columns[stream.entity.name].values])
-    before = t[asked] - stream.lag
-    by_time = np.argsort(before, kind="stable")
-    order, starts = kernels.by_code(found.asked[by_time], found.n)
-    order = by_time[order]  # the reads by (entity, time)
-    before = before[order]
-    version = _version(rows)
-    place, latest = np.full(len(before), -1, np.int64), np.full(len(before), _NEVER, np.int64)
-    parts = len(os.sched_getaffinity(0)) if len(rows) >= _MANY else 1
-    common = (found.held, rows.time, version, rows.offset, starts, before, place, latest, parts)
-    with ThreadPoolExecutor(parts) as pool:  # each the entities of its own
-        list(pool.map(lambda part: _sweep(*common, part), range(parts)))
+    with Crew(threads or (available() if len(rows) >= _MANY else 1)) as crew:
+        found = codes([key.values[asked]], [rows.columns[stream.entity.name].values], crew)
+        before = t[asked] - stream.lag
+        by_time = np.argsort(before, kind="stable")
+        order, starts = kernels.by_code(found.asked[by_time], found.n)
+        order = by_time[order]  # the reads by (entity, time)
+        before = before[order]
+        version = _version(rows)
+        common = (found.held, rows.time, version, rows.offset, starts, before, o is not None)
+        edges = [len(rows) * part // crew.threads for part in range(crew.threads + 1)]
+        parts = crew.each(_first_seen, [(*common, low, high) for low, high in pairwise(edges)])
+    place, since, latest = parts[0]
+    for other in parts[1:]:
+        _merge(place, since, latest, *other, version, rows.offset)
+    _hand_on(place, since, latest, version, rows.offset, starts)
     if o is not None:
         known = o[asked][order]
         late = np.flatnonzero(latest >= known)
@@ -130,46 +136,64 @@ def _look_closer(
 
 
 @numba.njit(cache=True, nogil=True)
-def _sweep(code, time, version, offset, starts, before, place, latest, parts, part):  # type: ignore[no-untyped-def]
-    """For each read the newest row before its time, and the greatest offset of all of them, for each parts-th entity.
+def _first_seen(code, time, version, offset, starts, before, by_offset, low, high):  # type: ignore[no-untyped-def]
+    """(place, since, latest): of the rows [low, high) that a read is the first of its entity to see, the newest.
 
-    Reads of entity c are ``starts[c]:starts[c + 1]``, ascending by ``before``; -1 in ``code`` is asked by none.
-    ``place`` holds -1 and ``latest`` the least int64.
+    Its place, -1 for none, and time; and the greatest offset of all of them, where ``by_offset`` asks for it. Reads
+    of entity c are ``starts[c]:starts[c + 1]``, ascending by ``before``; -1 in ``code`` is asked by none.
     """
-    versions = len(version) > 0
-    for i in range(len(code)):
+    place, since = np.full(len(before), -1, np.int64), np.full(len(before), _NEVER, np.int64)
+    latest = np.full(len(before), _NEVER, np.int64)
+    for i in range(low, high):
         c = code[i]
-        if c < 0 or c % parts != part:
+        if c < 0:
             continue
-        low, end = starts[c], starts[c + 1]
-        high = end
-        while low < high:
-            middle = (low + high) // 2
+        first, end = starts[c], starts[c + 1]
+        last = end
+        while first < last:
+            middle = (first + last) // 2
             if before[middle] <= time[i]:
-                low = middle + 1
+                first = middle + 1
             else:
-                high = middle
-        if low == end:
+                last = middle
+        if first == end:
             continue
-        latest[low] = max(latest[low], offset[i])
-        if place[low] < 0 or _newer(time, version, offset, versions, i, place[low]):
-            place[low] = i
-    for c in range(part, len(starts) - 1, parts):
-        for j in range(starts[c] + 1, starts[c + 1]):
-            latest[j] = max(latest[j], latest[j - 1])
-            i = place[j - 1]
-            if i >= 0 and (place[j] < 0 or _newer(time, version, offset, versions, i, place[j])):
-                place[j] = i
-    return place, latest
+        if by_offset:
+            latest[first] = max(latest[first], offset[i])
+        if time[i] > since[first] or _newer(version, offset, time[i], i, since[first], place[first]):
+            place[first], since[first] = i, time[i]
+    return place, since, latest
 
 
 @numba.njit(cache=True, nogil=True)
-def _newer(time, version, offset, versions, i, j):  # type: ignore[no-untyped-def]
-    if time[i] != time[j]:
-        return time[i] > time[j]
-    if versions and version[i] != version[j]:
-        return version[i] > version[j]
-    return offset[i] > offset[j]
+def _merge(place, since, latest, place2, since2, latest2, version, offset):  # type: ignore[no-untyped-def]
+    """What the first three hold becomes what `_first_seen` gives for the rows of both."""
+    for j in range(len(place)):
+        latest[j] = max(latest[j], latest2[j])
+        if _newer(version, offset, since2[j], place2[j], since[j], place[j]):
+            place[j], since[j] = place2[j], since2[j]
+
+
+@numba.njit(cache=True, nogil=True)
+def _hand_on(place, since, latest, version, offset, starts):  # type: ignore[no-untyped-def]
+    """Each read sees what the reads before it see, of one entity."""
+    for c in range(len(starts) - 1):
+        for j in range(starts[c] + 1, starts[c + 1]):
+            latest[j] = max(latest[j], latest[j - 1])
+            if _newer(version, offset, since[j - 1], place[j - 1], since[j], place[j]):
+                place[j], since[j] = place[j - 1], since[j - 1]
+
+
+@numba.njit(cache=True, nogil=True)
+def _newer(version, offset, since, row, than, other):  # type: ignore[no-untyped-def]
+    """Whether a row of the time ``since`` is newer than another of the time ``than``; row -1 is older than all."""
+    if row < 0 or other < 0:
+        return row >= 0
+    if since != than:
+        return since > than
+    if len(version) and version[row] != version[other]:
+        return version[row] > version[other]
+    return offset[row] > offset[other]
 
 
 @numba.njit(cache=True, nogil=True)

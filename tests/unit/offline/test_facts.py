@@ -14,7 +14,6 @@ from heptad.declare.labels import label
 from heptad.declare.schema import Event, Table
 from heptad.declare.types import Deleted, Id, Kind, Time, Version
 from heptad.errors import DataError
-from heptad.offline import facts as module
 from heptad.offline.deferred import Deferred
 from heptad.offline.facts import facts, newest
 from heptad.offline.sources import read
@@ -54,17 +53,13 @@ def shops(rows, offsets):
     return batch_of(STREAM, [dict(zip(names, row, strict=True)) | {"size": 1.0} for row in rows], offsets)
 
 
-@given(ROWS, READS, st.booleans(), st.booleans(), st.randoms(use_true_random=False))
+@given(ROWS, READS, st.booleans(), st.integers(1, 3), st.randoms(use_true_random=False))
 def test_every_read_gets_the_row_the_definition_gives(rows, reads, with_offsets, threads, random) -> None:
     offsets = random.sample(range(len(rows)), len(rows))
     batch = shops(rows, offsets)
     t = np.array([read[1] for read in reads])
     o = np.array([read[2] for read in reads]) if with_offsets else None
-    before, module._MANY = module._MANY, 1 if threads else module._MANY
-    try:
-        got = newest(batch, column_of([read[0] for read in reads], Kind.ID), t, o).tolist()
-    finally:
-        module._MANY = before
+    got = newest(batch, column_of([read[0] for read in reads], Kind.ID), t, o, threads).tolist()
     for place, (shop, time, offset) in zip(got, reads, strict=True):
         seen = [
             (row[1], at, {"rev": row[2], "gone": row[3], "place": i})
