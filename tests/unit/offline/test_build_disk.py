@@ -21,7 +21,7 @@ from heptad.offline.build.disk import OsDisk
 from heptad.offline.build.files import rows_of
 from heptad.offline.build.labels import Labels
 from heptad.offline.build.shards import request_fields
-from heptad.offline.build.spill import pack, unpack
+from heptad.offline.build.spill import Spill
 from heptad.offline.build.workspace import Workspace, remove_stale
 from heptad.offline.build.writer import facts_of
 from heptad.plan.compile import compile_features
@@ -231,12 +231,36 @@ def test_an_output_that_is_a_directory_is_refused(tmp_path):
 LONGS = st.integers(-(2**63), 2**63 - 1)
 
 
-@given(st.lists(st.one_of(st.none(), LONGS)), st.lists(st.integers(-3, 250)), LONGS)
-def test_what_is_packed_is_unpacked(values, small, base):
-    n = min(len(values), len(small))
-    near = [min(max(base + one, -(2**63)), 2**63 - 1) for one in small[:n]]
-    batch = pa.record_batch(
-        {"a": pa.array(values[:n], pa.int64()), "b": pa.array(near, pa.int64()),
-         "c": pa.array([str(one) for one in small[:n]], pa.large_string()), "d": pa.array(small[:n], pa.float64())}
-    )  # fmt: skip
-    assert unpack(pack(batch), batch.schema).equals(batch)
+CELLS = st.tuples(
+    st.integers(0, 3), st.one_of(st.none(), LONGS), st.integers(-3, 300), st.one_of(st.none(), st.floats(allow_nan=False))
+)  # fmt: skip
+
+
+@given(st.lists(CELLS), st.lists(CELLS), LONGS, st.sampled_from((0, 1, 200, 60_000)), st.booleans())
+def test_what_is_scattered_is_read_by_number(tmp_path_factory, first, second, base, step, texts):
+    def table(cells):
+        near = [min(max(base + small * step, -(2**63)), 2**63 - 1) for _, _, small, _ in cells]
+        columns = {
+            "a": pa.array([c[1] for c in cells], pa.int64()), "b": pa.array(near, pa.int64()),
+            "c": pa.array([c[3] for c in cells], pa.float64()), "t": pa.array([c[2] for c in cells], pa.int64()),
+        }  # fmt: skip
+        if texts:
+            columns["d"] = pa.array([str(c[2]) for c in cells], pa.large_string())
+        return pa.table(columns)
+
+    tables = [table(first), table(second)]
+    codes = [np.array([c[0] for c in cells], np.int32) for cells in (first, second)]
+    spill = Spill(OsDisk(), tmp_path_factory.mktemp("spill") / "spill", tables[0].schema, "t")
+    try:
+        for one, code in zip(tables, codes, strict=True):
+            spill.scatter(one, code, 4)
+        assert spill.numbers() == sorted({int(c) for code in codes for c in code})
+        for number in range(5):
+            mine = [one.filter(pa.array(code == number)) for one, code in zip(tables, codes, strict=True)]
+            pieces = spill.pieces(number)
+            assert spill.read(pieces).equals(pa.concat_tables(mine))
+            assert spill.rows(number) == sum(one.num_rows for one in mine)
+            times = [one.column("t").to_pylist() for one in mine if one.num_rows]
+            assert [(piece.low, piece.high) for piece in pieces] == [(min(t), max(t)) for t in times]
+    finally:
+        spill.remove()

@@ -19,6 +19,9 @@ ROW: Final = 200
 #: What libraries, compiled kernels and the file writer take once they run, beside what the process has now.
 RESERVE: Final = 200 * 10**6
 _LEAST: Final = 64 * 10**6
+#: What a partition takes at most: its columns are then small enough for the allocator to give the same memory again,
+#: where larger ones are pages that the system clears each time.
+_PARTITION: Final = 100 * 10**6
 
 
 def memory_bytes(text: str | int) -> int:
@@ -92,8 +95,8 @@ class Budget:
         return self.block or max(1_000, min(1_000_000, int(self.free * 0.6) // (row * (self.workers + 1))))
 
     def count(self, cost: int) -> int:
-        """Partitions for a shard that costs so many bytes, even ones taking two thirds of a share."""
-        return self.partitions or max(1, -(-cost * 3 // (self.share * 2)))
+        """Partitions for a shard that costs so many bytes, even ones taking two thirds of a share at most."""
+        return self.partitions or max(1, -(-cost // min(self.share * 2 // 3, _PARTITION)))
 
 
 def event_bytes(columns: int) -> int:

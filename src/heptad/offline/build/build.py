@@ -217,7 +217,7 @@ class _Build:
                 for work, partitions in works:
                     keys = gatherer.keys(work.shard, number, table)
                     rows = pa.table({**own, **keys}).cast(work.rows.schema)
-                    work.rows.append(partitions.split(rows, work.shard.hashed))
+                    partitions.scatter(rows, work.shard.hashed, work.rows)
                 first += table.num_rows
                 stage.advance(table.num_rows)
 

@@ -34,9 +34,13 @@ def is_text(kind: Any) -> bool:
 
 def checked(values: Any, field: FieldPlan, thing: str) -> Any:
     """A chunked Arrow column as one array of the spill's type. Raises DataError as `convert` does."""
-    held = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-    if isinstance(held, pa.ChunkedArray):  # a table of no rows has no chunks
-        held = pa.array([], held.type)
+    held = one(values)
+    if pa.types.is_float64(held.type) and field.kind is Kind.FLOAT and not held.null_count and len(held):
+        numbers = held.to_numpy()
+        if not np.isnan(numbers.min()):
+            return pa.array(numbers + 0.0)  # no -0.0
+    if _is_plain(held, field.kind):
+        return held
     if field.kind in (Kind.ID, Kind.TEXT) and is_text(held.type):
         texts = held.cast(pa.large_string())
         if texts.null_count and not field.optional:
@@ -47,6 +51,25 @@ def checked(values: Any, field: FieldPlan, thing: str) -> Any:
     if field.kind is Kind.TEXTS and not is_text(held.type):
         return held.cast(LISTS)
     return arrow(column, field.kind)
+
+
+def one(column: Any) -> Any:
+    """A chunked array as one array, without a copy where it has one chunk."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+
+
+def _is_plain(held: Any, kind: Kind) -> bool:
+    """Whether `convert` leaves an array as it is: integers, none of them null or beyond what it takes."""
+    if not pa.types.is_int64(held.type) or held.null_count or len(held) == 0:
+        return False
+    integers = held.to_numpy()
+    if kind is Kind.TIME:
+        return bool(integers.min() >= -(2**61) and integers.max() <= 2**61)
+    return kind in (Kind.INT, Kind.ID) and bool(integers.min() > -(2**63))
 
 
 def arrow(column: Column, kind: Kind) -> Any:

@@ -8,10 +8,12 @@ from typing import Any, NoReturn
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from heptad.declare.types import Kind
 from heptad.errors import StateError
-from heptad.offline.build.columns import LISTS, arrow, numbers
+from heptad.offline.build.columns import LISTS, arrow, numbers, one
+from heptad.offline.build.flat import placed
 from heptad.offline.build.labels import Labels, features
 from heptad.offline.build.scatter import ROW
 from heptad.offline.build.shards import Shard, is_stored, remaining
@@ -94,10 +96,9 @@ class Gatherer:
                     table.num_rows,
                     "report this: rows were lost",
                 )
-            place = np.empty(n, np.int64)
-            place[table.column(ROW).to_numpy() - number * self._size] = np.arange(n)
-            table = table.drop_columns([ROW]).combine_chunks().take(place)
-            out |= {name: _whole(table.column(name)) for name in table.column_names}
+            rows = one(table.column(ROW)).to_numpy() - number * self._size
+            for name in table.column_names[1:]:
+                out[name] = _in_order(one(table.column(name)), rows)
         return out
 
     def _assembled(self, plan: Plan, block: pa.Table, held: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,6 +151,12 @@ def _brought(values: Any, column: ColumnPlan) -> Column:
     return column_of(rows, column.kind)
 
 
-def _whole(values: Any) -> Any:
-    held = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-    return pa.concat_arrays(held.chunks) if isinstance(held, pa.ChunkedArray) else held
+def _in_order(values: Any, place: NDArray[np.int64]) -> Any:
+    """Values in their places, which are 0..n-1 in some order; a number that is NaN is null."""
+    if pa.types.is_float64(values.type) and not values.null_count:
+        held = placed(values.to_numpy(), place)
+        null = np.isnan(held)
+        return pa.array(held, mask=null if null.any() else None)
+    order = np.empty(len(place), np.int64)
+    order[place] = np.arange(len(place))
+    return values.take(order)

@@ -57,14 +57,15 @@ def hashes(columns: Sequence[Any], n: int) -> Hashes:
             )
             _texts(where, content, found)
         else:
-            _integers(column.fill_null(0).to_numpy(zero_copy_only=False), found)
+            held = column.fill_null(0) if column.null_count else column
+            _integers(held.to_numpy(zero_copy_only=False), found)
     return found
 
 
 @numba.njit(cache=True, nogil=True)
 def partitions(hashed, n, hot):  # type: ignore[no-untyped-def]
-    """int64 (rows,): a partition below n, or n + i for the i-th of the sorted ``hot`` hashes."""
-    out = np.empty(len(hashed), np.int64)
+    """int32 (rows,): a partition below n, or n + i for the i-th of the sorted ``hot`` hashes."""
+    out = np.empty(len(hashed), np.int32)
     for i in range(len(hashed)):
         h = hashed[i]
         out[i] = np.int64(((h >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from heptad.algebra import catalogue
 from heptad.algebra.spec import Merge
 from heptad.declare.types import Kind
-from heptad.offline.build.columns import Codes, arrow_of, column, is_text, numbers
+from heptad.offline.build.columns import Codes, arrow_of, column, is_text, numbers, one
 from heptad.offline.build.events import OFFSET, TIE, TIME
 from heptad.offline.build.shards import Need, Shard
 from heptad.offline.engines.local import LocalEngine
@@ -87,8 +87,7 @@ def _differ(one: Any, other: Any) -> bool:
 
 
 def _one(table: pa.Table, name: str) -> Any:
-    held = table.column(name).combine_chunks()
-    return held.chunk(0) if isinstance(held, pa.ChunkedArray) else held
+    return one(table.column(name))
 
 
 class Answers:
@@ -115,7 +114,7 @@ class Answers:
     def of(
         self, keys: Mapping[str, Column], t: Longs, fetch: Fetch, facts: Facts, dictionary: LocalDictionary
     ) -> dict[str, Any]:
-        """The columns by name."""
+        """The columns by name; numbers are NaN where they are null."""
         reads = self.reads(keys, len(t))
         found: dict[WindowColumn, Finalized] = {}
         for read, values in zip(reads, fetch(reads), strict=True):
@@ -125,7 +124,7 @@ class Answers:
             return [[found[column] for column in read.columns] for read in asked]
 
         plain = assemble(self._slow, keys, t, fetched, facts, dictionary)
-        out = {name: to_arrow({name: values}).column(0).combine_chunks() for name, values in plain.items()}
+        out = {name: _array(name, values) for name, values in plain.items()}
         for name, carried in self._fast.items():
             if isinstance(carried.source, WindowColumn):
                 out[name] = self._carried(carried, carried.source, found[carried.source], dictionary)
@@ -158,7 +157,7 @@ class Answers:
     ) -> Any:
         slot = self._plan.slot_of(part)
         if column.kind.numeric:
-            return pa.array(decoded(words, valid, column.kind, dictionary), from_pandas=nulls)
+            return pa.array(decoded(words, valid, column.kind, dictionary))
         if slot.column in self._coded_texts:
             places = pa.array(np.where(valid, words, 0), mask=None if valid.all() else ~valid)
             return self._texts.codes.texts().cast(pa.string()).take(places)
@@ -178,6 +177,12 @@ class Answers:
         return self
 
 
+def _array(name: str, values: NDArray[Any]) -> Any:
+    if values.dtype == np.float64 and values.ndim == 1:
+        return pa.array(values)
+    return one(to_arrow({name: values}).column(0))
+
+
 def _is_carried(plan: Plan, column: ColumnPlan) -> bool:
     if not isinstance(column.source, WindowColumn) or column.kind in (Kind.TEXTS, Kind.VECTOR):
         return False
@@ -193,9 +198,10 @@ def compute(
     keys: Mapping[str, Column],
     t: Longs,
     o: Longs | None,
+    threads: int | None = None,
 ) -> dict[str, Any]:
-    """The shard's columns for rows, all of whose events are in memory."""
+    """The shard's columns for rows, all of whose events are in memory; ``threads``: None for all cores."""
     dictionary = LocalDictionary()
-    engine = LocalEngine(shard.plan, events, t, o, dictionary)
+    engine = LocalEngine(shard.plan, events, t, o, dictionary, threads=threads)
     facts = FactReader(shard.plan, events, t, o)
     return answers.of(keys, t, engine.fetch, facts, dictionary)

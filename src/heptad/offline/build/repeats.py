@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from heptad.offline.build.budget import Budget
-from heptad.offline.build.columns import checked
+from heptad.offline.build.columns import checked, one
 from heptad.offline.build.disk import Disk
 from heptad.offline.build.files import Rows
 from heptad.offline.build.scatter import ROW, Partitions
@@ -39,7 +39,7 @@ def repeated(
             numbers = pa.array(np.arange(first, first + len(ids)))
             table = pa.table({key.name: ids, ROW: numbers})
             spill = spill or Spill(disk, path, table.schema)
-            spill.append(spread.split(table, [key.name]))
+            spread.scatter(table, [key.name], spill)
             first += len(ids)
         found = [_later(spill.read(spill.pieces(number))) for number in spill.numbers()] if spill else []
     finally:
@@ -67,8 +67,7 @@ def _rising(key: FieldPlan, rows: Rows, done: Callable[[int], None]) -> bool:
 
 def _later(table: pa.Table) -> NDArray[np.int64]:
     """The rows whose id an earlier row of the table has."""
-    ids = table.column(0).combine_chunks()
-    ids = pa.concat_arrays(ids.chunks) if isinstance(ids, pa.ChunkedArray) else ids
+    ids = one(table.column(0))
     same = ids.to_numpy() if pa.types.is_int64(ids.type) else ids.dictionary_encode().indices.to_numpy()
     order = np.argsort(same, kind="stable")
     again = np.flatnonzero(same[order[1:]] == same[order[:-1]]) + 1

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from heptad.offline.build.columns import one
 from heptad.offline.build.events import OFFSET, TIE, TIME, Events
-from heptad.offline.build.hashing import by_partition, frequent, hashes, partitions
+from heptad.offline.build.hashing import frequent, hashes, partitions
 from heptad.offline.build.shards import Need, Shard
 from heptad.offline.build.spill import Spill
 
@@ -29,23 +29,14 @@ class Partitions:
     def __len__(self) -> int:
         return self.n + len(self.hot)
 
-    def split(self, table: pa.Table, hashed: Sequence[str]) -> list[tuple[int, pa.RecordBatch]]:
-        """The rows of each partition, in the order they have in the table."""
-        columns = [table.column(name).combine_chunks() for name in hashed]
-        columns = [c.chunk(0) if isinstance(c, pa.ChunkedArray) else c for c in columns]
-        batch = table.combine_chunks().to_batches()
-        if not batch:
-            return []
+    def scatter(self, table: pa.Table, hashed: Sequence[str], into: Spill) -> None:
+        """Write each row under the number of its partition; rows keep their order."""
         if len(self) == 1:
-            return [(0, batch[0])]
-        place = partitions(hashes(columns, table.num_rows), self.n, self.hot)
-        order, starts = by_partition(place, len(self))
-        sorted_rows = batch[0].take(pa.array(order))
-        return [
-            (number, sorted_rows.slice(starts[number], starts[number + 1] - starts[number]))
-            for number in range(len(self))
-            if starts[number + 1] > starts[number]
-        ]
+            place = np.zeros(table.num_rows, np.int32)
+        else:
+            columns = [one(table.column(name)) for name in hashed]
+            place = partitions(hashes(columns, table.num_rows), self.n, self.hot)
+        into.scatter(table, place, len(self))
 
 
 def spread(shard: Shard, share: float, samples: Iterable[pa.Table], n: int) -> Partitions:
@@ -53,7 +44,7 @@ def spread(shard: Shard, share: float, samples: Iterable[pa.Table], n: int) -> P
     if not shard.hashed or n == 1:
         return Partitions(1)
     hot = [
-        frequent(hashes([_array(table, key) for key in shard.hashed], table.num_rows), share)
+        frequent(hashes([one(table.column(key)) for key in shard.hashed], table.num_rows), share)
         for table in samples
     ]
     return Partitions(n, np.unique(np.concatenate(hot)) if hot else np.empty(0, np.uint64))
@@ -90,9 +81,4 @@ def _scatter(table: pa.Table, need: Need, partitions: Partitions, spill: Spill) 
     for key in need.hashed:
         if kept.column(key).null_count:  # of no record
             kept = kept.filter(kept.column(key).is_valid())
-    spill.append(partitions.split(kept, need.hashed))
-
-
-def _array(table: pa.Table, name: str) -> Any:
-    held = table.column(name).combine_chunks()
-    return held.chunk(0) if isinstance(held, pa.ChunkedArray) else held
+    partitions.scatter(kept, need.hashed, spill)

@@ -1,43 +1,61 @@
-"""Record batches on disk under numbers: appended as they come, read back number by number.
+"""Rows on disk under numbers: scattered as they come, read back number by number.
 
-One file for all numbers, written in one direction. A piece is one record batch in Arrow's stream format, its
-integers narrowed to the bytes they need (each column less its smallest value), since the disk is the slowest part.
+One file for all numbers, written in one direction. A piece is what one call wrote under one number: numbers as plain
+bytes (`flat`), other columns as a record batch in Arrow's stream format.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
+from heptad.offline.build.columns import one
 from heptad.offline.build.disk import Disk
+from heptad.offline.build.flat import Codes, Form, is_flat, ranges, scattered, unpacked
+from heptad.offline.build.hashing import by_partition
 
-_NARROW = ((8, np.uint8), (16, np.uint16), (32, np.uint32))
+Longs = NDArray[np.int64]
 
 
 class Piece(NamedTuple):
-    """Where a record batch lies, how many rows it has, and the range of its times."""
+    """Where a piece lies, how many rows it has, the range of its times, and how it lies there (None: Arrow's way)."""
 
     position: int
     size: int
     rows: int
     low: int
     high: int
+    form: Form | None
+
+
+class _Wave(NamedTuple):
+    """The pieces of one call, by number: number n lies at ``starts[n]:starts[n + 1]``."""
+
+    starts: Longs
+    rows: Longs
+    low: Longs
+    high: Longs
+    form: Form | None
 
 
 class Spill:
-    """A file of pieces. Any number of threads may append and read; what was appended can be read at once."""
+    """A file of pieces. Any number of threads may write and read; what was written can be read at once."""
 
     def __init__(self, disk: Disk, path: Path, schema: pa.Schema, time: str | None = None) -> None:
-        self.schema, self._time, self._path = schema, time, path
+        self.schema, self._path = schema, path
+        self._time = -1 if time is None else schema.names.index(time)
+        self._flat = is_flat(schema)
         self._file = disk.create(path)
         self._reading = os.open(path, os.O_RDONLY | os.O_CLOEXEC) if path.exists() else -1
-        self._pieces: dict[int, list[Piece]] = {}
+        self._waves: list[_Wave] = []
+        self._rows = np.empty(0, np.int64)
         self._end = 0
         self._lock = Lock()
 
@@ -46,48 +64,73 @@ class Spill:
         """Bytes written so far."""
         return self._end
 
-    def append(self, parts: Iterable[tuple[int, pa.RecordBatch]]) -> None:
-        """Write each batch under its number; empty ones leave nothing."""
-        made = [(number, batch, *self._range(batch)) for number, batch in parts if batch.num_rows]
-        packed = [pack(batch) for _, batch, _, _ in made]
+    def scatter(self, table: pa.Table, codes: Codes, n: int) -> None:
+        """Write each row of a table of the spill's schema under its code, one of 0..n-1; rows keep their order."""
+        if not table.num_rows:
+            return
+        columns = [one(column) for column in table.columns]
+        low = high = np.zeros(n, np.int64)
+        if self._time >= 0:
+            low, high = ranges(columns[self._time].to_numpy(), codes, n)
+        form: Form | None = None
+        if self._flat:
+            data, starts, rows, form = scattered(columns, codes, n)
+        else:
+            data, starts, rows = _packed(pa.RecordBatch.from_arrays(columns, schema=self.schema), codes, n)
         with self._lock:
-            for (number, batch, low, high), data in zip(made, packed, strict=True):
-                piece = Piece(self._end, data.size, batch.num_rows, low, high)
-                self._end += self._file.write(data)
-                self._pieces.setdefault(number, []).append(piece)
-
-    def _range(self, batch: pa.RecordBatch) -> tuple[int, int]:
-        if self._time is None:
-            return 0, 0
-        times = batch.column(self._time).to_numpy()
-        return int(times.min()), int(times.max())
+            self._waves.append(_Wave(starts + self._end, rows, low, high, form))
+            self._end += self._file.write(data)
+            if len(self._rows) < n:
+                self._rows = np.concatenate([self._rows, np.zeros(n - len(self._rows), np.int64)])
+            self._rows[:n] += rows
 
     def numbers(self) -> list[int]:
         """The numbers that something was written under, sorted."""
-        return sorted(self._pieces)
+        found: list[int] = np.flatnonzero(self._rows).tolist()
+        return found
 
     def pieces(self, number: int) -> list[Piece]:
-        """The pieces of a number, in the order they were appended."""
-        return list(self._pieces.get(number, ()))
+        """The pieces of a number, in the order they were written."""
+        found = []
+        for wave in self._waves:
+            if number < len(wave.rows) and wave.rows[number]:
+                first, end = int(wave.starts[number]), int(wave.starts[number + 1])
+                rows, low, high = wave.rows[number], wave.low[number], wave.high[number]
+                found.append(Piece(first, end - first, int(rows), int(low), int(high), wave.form))
+        return found
 
     def rows(self, number: int) -> int:
-        return sum(piece.rows for piece in self._pieces.get(number, ()))
+        return int(self._rows[number]) if number < len(self._rows) else 0
 
-    def read(self, pieces: Sequence[Piece], columns: Sequence[str] | None = None) -> pa.Table:
+    def read(self, pieces: Sequence[Piece]) -> pa.Table:
         """These pieces one after the other."""
-        batches = [unpack(self._data(piece), self.schema) for piece in pieces]
-        table = pa.Table.from_batches(batches, self.schema)
-        return table if columns is None else table.select(list(columns))
+        if not self._flat:
+            batches = [unpack(self._data(piece, _room(piece.size)), self.schema) for piece in pieces]
+            return pa.Table.from_batches(batches, self.schema)
+        n = sum(piece.rows for piece in pieces)
+        out = [np.empty(n, kind.to_pandas_dtype()) for kind in self.schema.types]
+        null = [any(piece.form.nulls[c] for piece in pieces if piece.form) for c in range(len(out))]
+        valid = [np.ones(n if some else 0, np.bool_) for some in null]
+        room, at = _room(max((piece.size for piece in pieces), default=0)), 0
+        for piece in pieces:
+            if piece.form is not None:
+                unpacked(self._data(piece, room), piece.rows, piece.form, out, valid, at)
+            at += piece.rows
+        arrays = [
+            pa.array(values, mask=~known if some else None)
+            for values, known, some in zip(out, valid, null, strict=True)
+        ]
+        return pa.Table.from_arrays(arrays, schema=self.schema)
 
-    def _data(self, piece: Piece) -> Any:
-        parts, at, left = [], piece.position, piece.size
-        while left:
-            part = os.pread(self._reading, left, at)
-            if not part:
-                raise OSError(f"{self._path.name} ends before byte {at + left}")
-            parts.append(part)
-            at, left = at + len(part), left - len(part)
-        return pa.py_buffer(parts[0] if len(parts) == 1 else b"".join(parts))
+    def _data(self, piece: Piece, room: memoryview) -> memoryview:
+        """The bytes of a piece, in ``room``."""
+        into, done = room[: piece.size], 0
+        while done < piece.size:
+            got = os.preadv(self._reading, [into[done:]], piece.position + done)
+            if not got:
+                raise OSError(f"{self._path.name} ends before byte {piece.position + piece.size}")
+            done += got
+        return into
 
     def remove(self) -> None:
         """Close the file and give its space back."""
@@ -98,44 +141,27 @@ class Spill:
         self._path.unlink(missing_ok=True)
 
 
+def _room(size: int) -> memoryview:
+    return np.empty(size, np.uint8).data
+
+
 def pack(batch: pa.RecordBatch) -> Any:
-    """A record batch as bytes, integers narrowed where all of a column are near each other."""
-    columns, fields = [], []
-    for field, column in zip(batch.schema, batch.columns, strict=True):
-        narrow, base = _narrowed(column)
-        columns.append(narrow)
-        metadata = {b"base": str(base).encode()} if narrow is not column else None
-        fields.append(pa.field(field.name, narrow.type, metadata=metadata))
-    small = pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
+    """A record batch as bytes."""
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, small.schema) as writer:
-        writer.write_batch(small)
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
     return sink.getvalue()
 
 
 def unpack(data: Any, schema: pa.Schema) -> pa.RecordBatch:
     """The record batch that `pack` made bytes of."""
-    with pa.ipc.open_stream(data) as reader:
-        small = reader.read_next_batch()
-    columns: list[Any] = []
-    for field, wide, column in zip(small.schema, schema, small.columns, strict=True):
-        if field.metadata is not None:
-            base = int(field.metadata[b"base"])
-            held = column.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
-            held += base
-            mask = column.is_null().to_numpy(zero_copy_only=False) if column.null_count else None
-            columns.append(pa.array(held, mask=mask))
-        else:
-            columns.append(column if column.type == wide.type else column.cast(wide.type))
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+    with pa.ipc.open_stream(pa.py_buffer(data)) as reader:
+        return pa.RecordBatch.from_arrays(reader.read_next_batch().columns, schema=schema)
 
 
-def _narrowed(column: Any) -> tuple[Any, int]:
-    if not pa.types.is_int64(column.type) or len(column) == 0 or column.null_count:
-        return column, 0
-    held = column.to_numpy()
-    low, high = int(held.min()), int(held.max())
-    for bits, kind in _NARROW:
-        if high - low < 1 << bits:
-            return pa.array((held - low).astype(kind)), low
-    return column, 0
+def _packed(batch: pa.RecordBatch, codes: Codes, n: int) -> tuple[Any, Longs, Longs]:
+    order, edges = by_partition(codes, n)
+    batch, rows = batch.take(pa.array(order)), np.diff(edges)
+    parts = [pack(batch.slice(edges[p], rows[p])) if rows[p] else b"" for p in range(n)]
+    starts = np.concatenate([[0], np.cumsum([memoryview(part).nbytes for part in parts])]).astype(np.int64)
+    return b"".join(parts), starts, rows

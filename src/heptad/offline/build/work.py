@@ -14,10 +14,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from heptad.offline.build.budget import Budget, event_bytes, row_bytes
-from heptad.offline.build.columns import arrow_of
+from heptad.offline.build.columns import one
 from heptad.offline.build.disk import Disk
 from heptad.offline.build.events import TIME
-from heptad.offline.build.hashing import by_partition
 from heptad.offline.build.partition import Answers, Texts, compute, load_events, load_keys
 from heptad.offline.build.scatter import ROW
 from heptad.offline.build.shards import Need, Shard
@@ -84,7 +83,10 @@ class Work:
         events = self._load({need.stream.name: spill.pieces(number) for need, spill in self.events}, texts)
         keys, t = load_keys(self.shard, self.fields, table, texts), table.column(AT).to_numpy()
         answers = self._answers(texts)
-        self._write(table, compute(self.shard, answers, events, keys, t, t if self.known else None))
+        threads = (
+            1 if len(self.rows.numbers()) >= self.budget.workers else None
+        )  # the others have the other cores
+        self._write(table, compute(self.shard, answers, events, keys, t, t if self.known else None, threads))
 
     def _sliced(self, number: int) -> None:
         texts = Texts(self.shard)
@@ -136,23 +138,11 @@ class Work:
 
     def _write(self, rows: pa.Table, found: Mapping[str, Any]) -> None:
         """Append the rows' columns to the blocks they belong to."""
+        columns = {c.name: cast(found[c.name], self.types[c.name]) for c in self.shard.plan.columns}
         number = rows.column(ROW).to_numpy()
-        order = np.argsort(number, kind="stable")
-        number = number[order]
-        columns = [cast(found[c.name], self.types[c.name]) for c in self.shard.plan.columns]
-        batch = pa.RecordBatch.from_arrays(
-            [pa.array(rows.column(ROW).to_numpy()), *columns], schema=self.out.schema
-        )
-        batch = batch.take(arrow_of(order))
-        blocks = (
-            range(int(number[0]) // self.block, int(number[-1]) // self.block + 1)
-            if len(number)
-            else range(0)
-        )
-        edges = np.searchsorted(number, [*(b * self.block for b in blocks), np.iinfo(np.int64).max])
-        self.out.append(
-            (int(block), batch.slice(edges[i], edges[i + 1] - edges[i])) for i, block in enumerate(blocks)
-        )
+        table = pa.table({ROW: number, **columns}, schema=self.out.schema)
+        blocks = number // self.block
+        self.out.scatter(table, blocks.astype(np.int32), int(blocks.max(initial=0)) + 1)
 
 
 class _Slices:
@@ -197,7 +187,7 @@ class _Slices:
         """The same events in pieces that follow each other in time, in new spills."""
         times = np.concatenate(
             [
-                self._spills[place].read([piece], [TIME]).column(0).to_numpy()[:: max(1, piece.rows // 1000)]
+                one(self._spills[place].read([piece]).column(TIME)).to_numpy()[:: max(1, piece.rows // 1000)]
                 for piece, place in pieces
             ]
         )
@@ -212,12 +202,8 @@ class _Slices:
             fresh.append(made)
             for piece in (piece for piece, of in pieces if of == place):
                 table = spill.read([piece])
-                code = np.searchsorted(bounds, table.column(TIME).to_numpy(), side="right")
-                order, starts = by_partition(code, len(bounds) + 1)
-                batch = table.take(pa.array(order)).combine_chunks().to_batches()[0]
-                made.append(
-                    (n, batch.slice(starts[n], starts[n + 1] - starts[n])) for n in range(len(bounds) + 1)
-                )
+                code = np.searchsorted(bounds, one(table.column(TIME)).to_numpy(), side="right")
+                made.scatter(table, code.astype(np.int32), len(bounds) + 1)
             out += [(piece, place) for number in made.numbers() for piece in made.pieces(number)]
         self._spills = fresh
         return out
