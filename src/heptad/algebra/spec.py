@@ -98,7 +98,8 @@ class Aggregation:
     gets for a value: itself (a number, or a code of an id or text), a hash of it, or its place in the
     vocabulary (its length for every other value). ``lists``: whether it takes a list column, whose every
     distinct element counts. ``sparse``: whether an event changes one word only, so that the kernel has `touch`.
-    ``size``: how many 'numbers' there are.
+    ``size``: how many 'numbers' there are. ``state_of``: the aggregation whose state it reads, where it has none of
+    its own: a mean is read from the words of the sum, so that both together take the bytes of one.
     """
 
     name: str
@@ -115,6 +116,7 @@ class Aggregation:
     lists: bool = False
     sparse: bool = False
     size: Callable[[Params], int] = lambda params: 0
+    state_of: str = ""
 
     def words(self, params: Params) -> int:
         """Words of one state, 8 bytes each."""

@@ -15,9 +15,9 @@ from heptad.declare.types import Kind
 from heptad.errors import DataError
 from heptad.offline.frames import to_arrow
 from heptad.offline.training_set import Mode, computed
-from heptad.plan.assemble import Finalized
 from heptad.plan.batch import Batch, Column
 from heptad.plan.coding import EDGE, LocalDictionary, decoded
+from heptad.plan.finalize import Finalized
 from heptad.plan.nodes import ColumnPlan, DerivedColumn, ExpressionColumn, Plan, WindowColumn
 
 
@@ -50,7 +50,7 @@ def _carried(plan: Plan, column: ColumnPlan) -> bool:
         return False
     if any(isinstance(c.source, DerivedColumn | ExpressionColumn) for c in plan.columns):
         return False
-    returns = catalogue.get(plan.slot_of(column.source).aggregation).returns
+    returns = catalogue.get(column.source.aggregation).returns
     return returns in ("value", "values") and column.kind in (Kind.ID, Kind.TEXT)
 
 
@@ -58,7 +58,7 @@ def _array(plan: Plan, column: ColumnPlan, found: Finalized, dictionary: LocalDi
     if not isinstance(found, tuple) or not isinstance(column.source, WindowColumn):
         raise TypeError(column.name)
     words, present = found
-    returns = catalogue.get(plan.slot_of(column.source).aggregation).returns
+    returns = catalogue.get(column.source.aggregation).returns
     if returns == "value":
         return _values(column, np.ascontiguousarray(words[:, 0]), present > 0, dictionary)
     flat, ends = _packed(words, present)

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from heptad.declare.types import Kind
 from heptad.errors import ReadError
 from heptad.online.keying import Coded, Keyed, code, keyed
-from heptad.plan.assemble import FactRead, Finalized, GroupRead, assemble, displayed, finalized
+from heptad.plan.assemble import Assembly, FactRead, GroupRead
 from heptad.plan.batch import Column
 from heptad.plan.coding import LocalDictionary
+from heptad.plan.finalize import Finalized, displayed, finalized
 from heptad.plan.nodes import GroupPlan, Plan, StreamPlan, WindowColumn, windows_of
 from heptad.state import tables
 from heptad.state.layout import layouts_of
@@ -47,8 +48,9 @@ class Reader:
     def __init__(self, plan: Plan, store: Store, clock: Clock) -> None:
         self._plan, self._store, self._clock = plan, store, clock
         self._layouts = layouts_of(plan)
-        self._queries: dict[tuple[int, ...], tuple[Query, tuple[WindowColumn, ...]]] = {}
-        self._cut: dict[tuple[str, ...], Plan] = {}
+        self._queries: dict[int, tuple[Query, tuple[WindowColumn, ...]]] = {}
+        self._whole = Assembly(plan)
+        self._cut: dict[tuple[str, ...], Assembly] = {}
 
     def read(self, request: Mapping[str, Column], n: int, at: int | None = None) -> Answer:
         """All columns for n rows; ``request`` holds the plan's request columns, (n,) each.
@@ -78,33 +80,27 @@ class Reader:
                 combine(query, words, no_time, np.array([0, 1], np.int64))
         for column, kind in self._windows():
             blank = Query(self._layouts[column.group], (column,)).blank[None]
-            displayed(
-                self._plan, column, finalized(self._plan, column, blank, no_time), kind, LocalDictionary()
-            )
+            displayed(column, finalized(column, blank, no_time), kind, LocalDictionary())
         for group in self._plan.groups:
             if group.facts is not None:
                 tables.read(group, self._plan.stream(group.stream), [None], 0)
 
     def query(self, group: int, columns: tuple[WindowColumn, ...]) -> Query:
         """The prepared query of these windows of a group; the plan's own objects are known by their identity."""
-        name = (group, *map(id, columns))
-        found = self._queries.get(name)
+        found = self._queries.get(id(columns))
         if found is None:  # the columns are kept too: an identity lasts as long as its object
-            found = self._queries[name] = Query(self._layouts[group], columns), columns
+            found = self._queries[id(columns)] = Query(self._layouts[group], columns), columns
         return found[0]
 
-    def only(self, columns: tuple[str, ...] | None) -> Plan:
-        """The plan cut down to these columns, in its order; all of it for None."""
+    def only(self, columns: tuple[str, ...] | None) -> Assembly:
+        """The plan cut down to these columns, in its order, ready to be read; all of it for None."""
         if columns is None:
-            return self._plan
+            return self._whole
         found = self._cut.get(columns)
         if found is None:
             kept = tuple(c for c in self._plan.columns if c.name in columns)
-            found = self._cut[columns] = replace(self._plan, columns=kept)
+            found = self._cut[columns] = Assembly(replace(self._plan, columns=kept))
         return found
-
-    def finalized(self, column: WindowColumn, words: NDArray[np.int64], t: NDArray[np.int64]) -> Finalized:
-        return finalized(self._plan, column, words, t)
 
     def list_key(self, group: int) -> int | None:
         return self._plan.groups[group].list_key
@@ -146,9 +142,9 @@ class Session:
         ``columns`` must hold what they need of each other: static columns that are keys, inputs of derived ones.
         """
         times = np.full(n, self.t, np.int64)
-        fetch = _Fetch(self._reader, self._snapshot, self.t, n)
+        fetch = _Fetch(self._reader, self._snapshot, self.t)
         values = _Values(self._snapshot)
-        return assemble(self._reader.only(columns), request, times, fetch, fetch.facts, values)
+        return self._reader.only(columns)(request, times, fetch, fetch.facts, values)
 
 
 def _named(at: int, meta: Meta) -> int:
@@ -170,9 +166,8 @@ def _named(at: int, meta: Meta) -> int:
 class _Fetch:
     """`plan.assemble.Fetch` over one snapshot at one time; columns and keys are looked through once per read."""
 
-    def __init__(self, reader: Reader, snapshot: Snapshot, t: int, n: int) -> None:
+    def __init__(self, reader: Reader, snapshot: Snapshot, t: int) -> None:
         self._reader, self._snapshot, self._t = reader, snapshot, t
-        self._times = np.full(n, t, np.int64)
         self._coded: dict[int, tuple[Coded, Column]] = {}
         self._keyed: dict[tuple[int | None, ...], Keyed] = {}
 
@@ -183,23 +178,26 @@ class _Fetch:
         keys = self._keys(self._reader.list_key(asked.group), asked.keys)
         query = self._reader.query(asked.group, asked.columns)
         words = read(query, self._snapshot.records(asked.group, keys.keys), self._t)
-        rows = keys.spread(query, words)
-        columns = zip(asked.columns, query.slices, strict=True)
-        return [self._reader.finalized(column, rows[:, part], self._times) for column, part in columns]
+        return keys.spread(query.together(keys.states(query, words), self._t))
 
     def facts(self, asked: FactRead) -> dict[str, NDArray[Any]]:
         """`plan.assemble.Facts`: each entity's record is read once, whatever rows and columns need it."""
         keys = self._keys(None, (asked.key,))
         group, stream = self._reader.table(asked.group)
-        found = tables.read(group, stream, [*self._snapshot.records(asked.group, keys.keys), None], self._t)
+        records = self._snapshot.records(asked.group, keys.keys)
+        if keys.nulls:
+            records.append(None)
+        found = tables.read(group, stream, records, self._t)
         values = tables.decoded_facts(group, stream, found, asked.names, _Values(self._snapshot))
-        return {name: column[keys.of] for name, column in values.items()}
+        return values if keys.of is None else {name: column[keys.of] for name, column in values.items()}
 
     def _keys(self, list_key: int | None, columns: tuple[Column, ...]) -> Keyed:
         name = (list_key, *[id(column.values) for column in columns])
         found = self._keyed.get(name)
         if found is None:
-            found = self._keyed[name] = keyed([self._code(column) for column in columns], list_key)
+            found = self._keyed[name] = keyed(
+                [self._code(column) for column in columns], list_key, len(columns[0].values)
+            )
         return found
 
     def _code(self, column: Column) -> Coded:

@@ -139,7 +139,7 @@ class Oracle:
                 if start <= event_time < end and event_time < t and offset < o and _counts(row, slot):
                     events += [Seen(event_time, tie, value) for value in _values(row, slot)]
         events.sort(key=lambda e: (e.time, e.tie))
-        spec = catalogue.get(slot.aggregation)
+        spec = catalogue.get(column.aggregation)
         value = spec.define(events, t, column.params)
         if spec.returns in ("values", "choices"):
             return tuple(_shown(one, kind) for one in value)  # type: ignore[attr-defined]

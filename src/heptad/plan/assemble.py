@@ -7,19 +7,19 @@ columns come last. Engines differ only in `Fetch`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import repeat
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heptad.algebra import catalogue
-from heptad.algebra.kernels.base import kernel
 from heptad.declare.types import Kind
 from heptad.errors import ReadError
 from heptad.plan.batch import Column, column_of
-from heptad.plan.coding import Dictionary, decoded
+from heptad.plan.coding import Dictionary
 from heptad.plan.evaluate import evaluate
+from heptad.plan.finalize import Finalized, displayed
 from heptad.plan.lift import key_columns
 from heptad.plan.nodes import (
     CalendarColumn,
@@ -48,8 +48,6 @@ class GroupRead(NamedTuple):
     keys: tuple[Column, ...]
 
 
-#: What a kernel's `finalize` returns for n rows: float64 (n,), or codes int64 (n, k) and how many are present (n,).
-Finalized = NDArray[np.float64] | tuple[NDArray[np.int64], NDArray[np.int64]]
 #: The finalized values of each column of each group read, in the order asked.
 Fetch = Callable[[Sequence[GroupRead]], Sequence[Sequence[Finalized]]]
 
@@ -75,83 +73,111 @@ def assemble(
     dictionary: Dictionary,
     bare: frozenset[str] = frozenset(),
 ) -> dict[str, NDArray[Any]]:
-    """Every column of the plan for n rows: float64 (n,) for numbers, objects (n,) for the rest.
+    """As `Assembly` of the plan, for one read."""
+    return Assembly(plan)(request, t, fetch, facts, dictionary, bare)
 
-    Vectors are float32 (n, size), a row of NaN for null; several numbers of one aggregation float64 (n, size).
-    Columns named in ``bare``, windows that no other column is made of, stay as they were fetched (`Finalized`).
-    """
-    known: dict[str, Column] = dict(request)
-    out: dict[str, NDArray[Any]] = {}
-    for phase in ("static", "dynamic"):
-        stored = [c for c in plan.columns if c.group == phase and windows_of(c.source)]
-        out.update(_stored(plan, stored, known, t, fetch, dictionary, bare))
-        if phase == "static":
-            out.update(_facts(plan, known, facts))
-            out.update(
-                (c.name, _requested(c, request, len(t))) for c in plan.columns if _is_request(c, phase)
+
+class Assembly:
+    """A plan made ready for reads: what has to be fetched for its columns is looked up once, not per read."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        keys = {key for group in plan.groups for key in group.keys}
+        static = [c for c in plan.columns if c.group == "static"]
+        self._keys = [c for c in static if c.name in keys and c.kind not in (Kind.FLOAT, Kind.VECTOR)]
+        self._brought = [c for c in static if isinstance(c.source, RequestColumn)]
+        self._static, self._dynamic = _Stored.of(plan, "static"), _Stored.of(plan, "dynamic")
+        self._contextual = [
+            c for c in plan.columns if isinstance(c.source, _CONTEXTUAL) and c.group != "static"
+        ]
+
+    def __call__(
+        self,
+        request: Mapping[str, Column],
+        t: NDArray[np.int64],
+        fetch: Fetch,
+        facts: Facts,
+        dictionary: Dictionary,
+        bare: frozenset[str] = frozenset(),
+    ) -> dict[str, NDArray[Any]]:
+        """Every column of the plan for n rows: float64 (n,) for numbers, objects (n,) for the rest.
+
+        Vectors are float32 (n, size), a row of NaN for null; several numbers of one aggregation float64 (n, size).
+        Columns named in ``bare``, windows that no other column is made of, stay as they were fetched (`Finalized`).
+        """
+        plan, n = self._plan, len(t)
+        known: dict[str, Column] = dict(request)
+        out: dict[str, NDArray[Any]] = {}
+        self._static.read(plan, known, n, fetch, dictionary, bare, out)
+        out.update(_facts(plan, known, facts))
+        out.update((c.name, _requested(c, request, n)) for c in self._brought)
+        known.update((c.name, as_key(out[c.name], c.kind)) for c in self._keys)
+        self._dynamic.read(plan, known, n, fetch, dictionary, bare, out)
+
+        def leaf(node: Node) -> NDArray[Any]:
+            name = str(node.value)
+            if node.op == "column":
+                return out[name]
+            return calendar(name, t) if node.op == "calendar" else _brought(node, request.get(name), n)
+
+        for column in self._contextual:
+            match column.source:
+                case CalendarColumn(part):
+                    out[column.name] = calendar(part, t)
+                case RequestColumn():
+                    out[column.name] = _requested(column, request, n)
+                case DerivedColumn(inputs, function):
+                    values = [out[i] if i in out else _bare(plan, i, request[i]) for i in inputs]
+                    out[column.name] = _derive(
+                        column.name, function, dict(zip(inputs, values, strict=True)), n
+                    )
+                case ExpressionColumn():
+                    out[column.name] = evaluate(column.source, leaf, n)
+        return {column.name: out[column.name] for column in plan.columns}
+
+
+_CONTEXTUAL = (CalendarColumn, RequestColumn, DerivedColumn, ExpressionColumn)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """Columns that live in states, read with one fetch: windows by group, and each column's places among all of them."""
+
+    windows: tuple[tuple[int, tuple[WindowColumn, ...]], ...]
+    columns: tuple[tuple[ColumnPlan, tuple[int, ...]], ...]
+
+    @classmethod
+    def of(cls, plan: Plan, phase: str) -> _Stored:
+        wanted: dict[int, dict[WindowColumn, None]] = {}
+        stored = [(c, windows_of(c.source)) for c in plan.columns if c.group == phase]
+        for _, parts in stored:
+            for part in parts:
+                wanted.setdefault(part.group, {})[part] = None
+        places = {part: i for i, part in enumerate(chain.from_iterable(wanted.values()))}
+        return cls(
+            tuple((group, tuple(parts)) for group, parts in wanted.items()),
+            tuple((column, tuple(places[part] for part in parts)) for column, parts in stored if parts),
+        )
+
+    def read(
+        self,
+        plan: Plan,
+        known: Mapping[str, Column],
+        n: int,
+        fetch: Fetch,
+        dictionary: Dictionary,
+        bare: frozenset[str],
+        out: dict[str, Any],
+    ) -> None:
+        reads = [
+            GroupRead(group, parts, _keys(plan.groups[group], known, n)) for group, parts in self.windows
+        ]
+        values = list(chain.from_iterable(fetch(reads)))
+        for column, places in self.columns:
+            found = [values[place] for place in places]
+            out[column.name] = (
+                found[0] if column.name in bare else _shaped(column, _value(column, found, dictionary))
             )
-            keys = {key for group in plan.groups for key in group.keys}
-            for c in plan.columns:
-                if (
-                    c.group == "static" and c.name in keys and c.kind not in (Kind.FLOAT, Kind.VECTOR)
-                ):  # never a key
-                    known[c.name] = as_key(out[c.name], c.kind)
-
-    def leaf(node: Node) -> NDArray[Any]:
-        name = str(node.value)
-        if node.op == "column":
-            return out[name]
-        return calendar(name, t) if node.op == "calendar" else _brought(node, request.get(name), len(t))
-
-    for column in plan.columns:
-        match column.source:
-            case CalendarColumn(part):
-                out[column.name] = calendar(part, t)
-            case RequestColumn() if column.group == "contextual":
-                out[column.name] = _requested(column, request, len(t))
-            case DerivedColumn(inputs, function):
-                values = [out[i] if i in out else _bare(plan, i, request[i]) for i in inputs]
-                out[column.name] = _derive(
-                    column.name, function, dict(zip(inputs, values, strict=True)), len(t)
-                )
-            case ExpressionColumn():
-                out[column.name] = evaluate(column.source, leaf, len(t))
-    return {column.name: out[column.name] for column in plan.columns}
-
-
-def _is_request(column: ColumnPlan, phase: str) -> bool:
-    return column.group == phase and isinstance(column.source, RequestColumn)
-
-
-def _stored(
-    plan: Plan,
-    columns: Sequence[ColumnPlan],
-    known: Mapping[str, Column],
-    t: NDArray[np.int64],
-    fetch: Fetch,
-    dictionary: Dictionary,
-    bare: frozenset[str],
-) -> dict[str, Any]:
-    """Columns that live in states, read with one fetch."""
-    wanted: dict[int, dict[WindowColumn, None]] = {}
-    for column in columns:
-        for part in windows_of(column.source):
-            wanted.setdefault(part.group, {})[part] = None
-    reads = [
-        GroupRead(group, tuple(parts), _keys(plan.groups[group], known, len(t)))
-        for group, parts in wanted.items()
-    ]
-    values = {
-        part: value
-        for read, found in zip(reads, fetch(reads), strict=True)
-        for part, value in zip(read.columns, found, strict=True)
-    }
-    return {
-        column.name: values[windows_of(column.source)[0]]
-        if column.name in bare
-        else _shaped(column, _value(plan, column, values, dictionary))
-        for column in columns
-    }
 
 
 def _facts(plan: Plan, known: Mapping[str, Column], facts: Facts) -> dict[str, NDArray[Any]]:
@@ -179,72 +205,23 @@ def _key(known: Mapping[str, Column], name: str) -> Column:
     return known[name]
 
 
-def _value(
-    plan: Plan, column: ColumnPlan, values: Mapping[WindowColumn, Finalized], dictionary: Dictionary
-) -> NDArray[Any]:
+def _value(column: ColumnPlan, values: Sequence[Finalized], dictionary: Dictionary) -> NDArray[Any]:
+    """A column of the values of its windows, in the order of `windows_of`."""
     match column.source:
         case RateColumn(numerator, denominator, prior, strength):
-            above = displayed(plan, numerator, values[numerator], Kind.FLOAT, dictionary)
-            below = displayed(plan, denominator, values[denominator], Kind.FLOAT, dictionary)
+            above = displayed(numerator, values[0], Kind.FLOAT, dictionary)
+            below = displayed(denominator, values[1], Kind.FLOAT, dictionary)
             rate: NDArray[np.float64] = (above + strength * prior) / (below + strength)
             return rate
         case DecayColumn(parts):
             total: Any = 0.0  # oldest first: floats add up alike in one order only
-            for part, weight in zip(parts, column.source.weights, strict=True):
-                total = total + displayed(plan, part, values[part], Kind.FLOAT, dictionary) * weight
+            for part, value, weight in zip(parts, values, column.source.weights, strict=True):
+                total = total + displayed(part, value, Kind.FLOAT, dictionary) * weight
             return np.asarray(total, np.float64)
         case WindowColumn():
-            return displayed(plan, column.source, values[column.source], column.kind, dictionary)
+            return displayed(column.source, values[0], column.kind, dictionary)
         case _:
             raise TypeError(column.source)
-
-
-def finalized(plan: Plan, column: WindowColumn, words: NDArray[np.int64], t: NDArray[np.int64]) -> Finalized:
-    """The values of merged words (n, words) read at ``t`` (n,), as the aggregation's kernel gives them."""
-    slot = plan.slot_of(column)
-    if len(words) < 2 or words.strides[0] != 0 or (t != t[0]).any():
-        return kernel(slot.aggregation).finalize(words, t, column.params)
-    found = kernel(slot.aggregation).finalize(words[:1], t[:1], column.params)  # one state under many rows
-    if isinstance(found, tuple):
-        codes, present = found
-        return np.broadcast_to(codes, (len(words), codes.shape[1])), np.broadcast_to(present, len(words))
-    return np.repeat(found, len(words), axis=0)
-
-
-def displayed(
-    plan: Plan, column: WindowColumn, value: Finalized, kind: Kind, dictionary: Dictionary
-) -> NDArray[Any]:
-    """Finalized values as a column has them: numbers as float64 (n,), ids and texts and lists as objects."""
-    if not isinstance(value, tuple):
-        return value
-    codes, present = value
-    if len(codes) > 1 and codes.strides[0] == 0:
-        return np.repeat(displayed(plan, column, (codes[:1], present[:1]), kind, dictionary), len(codes))
-    returns = catalogue.get(plan.slot_of(column).aggregation).returns
-    if returns == "choices":
-        return _lists(_chosen(codes, column.params.vocabulary, kind), present)
-    values = decoded(codes, np.arange(codes.shape[1]) < present[:, None], kind, dictionary)
-    if returns == "value":
-        return values[:, 0]
-    return _lists(values, present)
-
-
-def _chosen(places: NDArray[np.int64], vocabulary: tuple[object, ...], kind: Kind) -> NDArray[Any]:
-    """Values of the vocabulary by their places: float64 where the kind is numeric, else objects."""
-    values = np.fromiter(vocabulary, np.float64 if kind.numeric else object, len(vocabulary))
-    chosen: NDArray[Any] = values[places]
-    return chosen
-
-
-def _lists(values: NDArray[Any], present: NDArray[np.int64]) -> NDArray[Any]:
-    """The first ``present`` values of each row as a tuple, objects (n,)."""
-    out = np.empty(len(values), object)
-    for n in np.unique(present).tolist():
-        rows = np.flatnonzero(present == n)
-        columns = [values[rows, place].tolist() for place in range(n)]
-        tuples = zip(*columns, strict=True) if n else repeat((), len(rows))
-        out[rows] = np.fromiter(tuples, object, len(rows))
-    return out
 
 
 def calendar(part: str, t: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -79,7 +79,7 @@ def compile_features(data: Data, label: Label) -> Plan:
     def windowed(feature: Windowed, window: Window) -> WindowColumn:
         draft = drafts.setdefault((feature.event.__name__, feature.keys), _Draft(feature.event, feature.keys))
         slot, ring = draft.add(_slot(feature), window)
-        return WindowColumn(_place(drafts, draft), slot, ring, window, feature.params)
+        return WindowColumn(_place(drafts, draft), slot, ring, window, feature.aggregation, feature.params)
 
     for name, fact in data.static.items():
         columns.append(_static(name, fact, drafts, request))
@@ -122,8 +122,8 @@ def _place(drafts: Mapping[tuple[str, tuple[str, ...]], _Draft], draft: _Draft) 
 def _slot(feature: Windowed) -> SlotPlan:
     asked = feature.where
     where = None if asked is None else ConditionPlan(asked.field.name, asked.op, asked.bound)
-    state = catalogue.get(feature.aggregation).state(feature.params)
-    return SlotPlan(feature.aggregation, feature.column, state, where)
+    spec = catalogue.get(feature.aggregation)
+    return SlotPlan(spec.state_of or spec.name, feature.column, spec.state(feature.params), where)
 
 
 def _returned(feature: Windowed) -> tuple[str, Kind, int]:

@@ -129,4 +129,4 @@ def _source(plan: Plan, column: ColumnPlan) -> str:
 
 def _window(plan: Plan, column: WindowColumn) -> str:
     group = plan.groups[column.group]
-    return f"{group.name}: {group.slots[column.slot]} over {column.window.label}"
+    return f"{group.name}: {plan.said(column)} over {column.window.label}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -99,7 +99,10 @@ class ConditionPlan:
 
 @dataclass(frozen=True)
 class SlotPlan:
-    """One aggregation of one column under one condition: a fixed number of words in every tile that holds it."""
+    """One state of one column under one condition: a fixed number of words in every tile that holds it.
+
+    ``aggregation`` is the one whose state it is; others may be read from it too (`Aggregation.state_of`).
+    """
 
     aggregation: str
     column: str | None
@@ -153,12 +156,13 @@ class GroupPlan:
 
 @dataclass(frozen=True)
 class WindowColumn:
-    """A slot of a group over a window: the words to merge, and how to finalize them."""
+    """A slot of a group over a window: the words to merge, and the aggregation that finalizes them."""
 
     group: int
     slot: int
     ring: int
     window: Window
+    aggregation: str
     params: Params = field(default_factory=Params)  #: the slot's, and those that matter at finalize only
 
 
@@ -321,6 +325,10 @@ class Plan:
 
     def slot_of(self, column: WindowColumn) -> SlotPlan:
         return self.groups[column.group].slots[column.slot]
+
+    def said(self, column: WindowColumn) -> str:
+        """What a window column aggregates, as its author would say it."""
+        return str(replace(self.slot_of(column), aggregation=column.aggregation))
 
 
 def windows_of(source: Source) -> tuple[WindowColumn, ...]:

@@ -170,14 +170,14 @@ def _dynamic(plan: Plan, column: ColumnPlan) -> Iterator[dict[str, Any]]:
     match column.source:
         case RateColumn(above, below):
             sides: tuple[WindowColumn, ...] = (above, below)
-            slots = tuple(str(plan.slot_of(side)) for side in sides)
+            slots = tuple(plan.said(side) for side in sides)
             aggregation = f"rate of {slots[0]} to {slots[1]}"
         case WindowColumn():
             sides = (column.source,)
-            aggregation = str(plan.slot_of(column.source))
+            aggregation = plan.said(column.source)
         case DecayColumn(parts, half_life):
             sides = parts[-1:]  # all of them are tiles of one slot
-            aggregation = f"{plan.slot_of(parts[-1])}, halved every {format_duration(half_life)}"
+            aggregation = f"{plan.said(parts[-1])}, halved every {format_duration(half_life)}"
         case _:
             return
     first = sides[0]

@@ -11,6 +11,8 @@ import numpy as np
 
 from heptad.algebra.kernels.merge import max_bytes, merge
 from heptad.algebra.spec import ABSENT, ENTRY, Merge
+from heptad.algebra.window import Window
+from heptad.plan.finalize import Together
 from heptad.plan.nodes import WindowColumn
 from heptad.state.layout import GroupLayout, Ints
 from heptad.state.record import damaged, locate, packed
@@ -27,20 +29,36 @@ class Query:
     columns: tuple[WindowColumn, ...]
 
     @cached_property
+    def states(self) -> tuple[WindowColumn, ...]:
+        """The columns whose words are read, one for each window of each slot, those of one window together."""
+        seen = {_seen(column): column for column in self.columns}
+        return tuple(seen[name] for name in sorted(seen, key=_order))
+
+    @cached_property
     def slices(self) -> tuple[slice, ...]:
         """Which words of a result's row belong to each column."""
-        widths = [self.layout.group.slots[column.slot].words for column in self.columns]
+        parts = {_seen(c): part for c, part in zip(self.states, self._parts, strict=True)}
+        return tuple(parts[_seen(column)] for column in self.columns)
+
+    @cached_property
+    def together(self) -> Together:
+        """Finalizes rows of a result."""
+        return Together(self.columns, self.slices)
+
+    @cached_property
+    def _parts(self) -> tuple[slice, ...]:
+        widths = [self.layout.group.slots[column.slot].words for column in self.states]
         ends = np.cumsum(widths).tolist()
         return tuple(slice(end - width, end) for end, width in zip(ends, widths, strict=True))
 
     @cached_property
     def blank(self) -> Ints:
-        """The result of no record: every column's identity."""
+        """The result of no record: every state's identity."""
         tables = self.layout.tables
-        firsts = [int(tables.slot_first[column.slot]) for column in self.columns]
+        firsts = [int(tables.slot_first[column.slot]) for column in self.states]
         parts = [
             tables.identity[first : first + (s.stop - s.start)]
-            for first, s in zip(firsts, self.slices, strict=True)
+            for first, s in zip(firsts, self._parts, strict=True)
         ]
         return np.concatenate(parts)
 
@@ -48,23 +66,35 @@ class Query:
     def merging(self) -> Ints:
         """The segments of a result's row, so that two rows merge as states do."""
         tables, rows = self.layout.tables, []
-        for column, part in zip(self.columns, self.slices, strict=True):
+        for column, part in zip(self.states, self._parts, strict=True):
             a, b = tables.segment_bounds[column.slot : column.slot + 2]
             rows.append(tables.segments[a:b] + np.array([0, part.start, 0], np.int64))
         return np.concatenate(rows)
 
     @cached_property
     def table(self) -> Ints:
-        """A row per column: ring, place in the tile, how far behind a read its window starts and ends, hop,
+        """A row per state: ring, place in the tile, how far behind a read its window starts and ends, hop,
         its segments from and to, and its first word in a result."""
         bounds, rows = self.layout.tables.segment_bounds, []
-        for column, part in zip(self.columns, self.slices, strict=True):
+        for column, part in zip(self.states, self._parts, strict=True):
             window, place = column.window, self.layout.places[column.ring, column.slot]
             hop = 0 if window.width is None else window.hop  # 0: all time
             edges = window.delay + (window.width or 0), window.delay, hop
             segments = bounds[column.slot], bounds[column.slot + 1]
             rows.append((column.ring, place, *edges, *segments, part.start))
         return np.array(rows, np.int64)
+
+
+_Seen = tuple[int, Window, int]
+
+
+def _seen(column: WindowColumn) -> _Seen:
+    return column.ring, column.window, column.slot
+
+
+def _order(seen: _Seen) -> tuple[int, int, int, int]:
+    ring, window, slot = seen
+    return ring, window.width or 0, window.delay, slot
 
 
 def read(query: Query, records: Sequence[bytes | None], t: int) -> Ints:
@@ -111,44 +141,63 @@ def _read_records(buffer, bounds, t, queries, tile_words, segments, blank):  # t
     k, rings = len(bounds) - 1, len(tile_words)
     out = np.empty((k, len(blank)), np.int64)
     firsts, counts = np.zeros(rings, np.int64), np.zeros(rings, np.int64)
+    oldest, beyond = np.empty(len(queries), np.int64), np.empty(len(queries), np.int64)
+    anew = np.ones(len(queries), np.bool_)
+    for q in range(len(queries)):
+        hop = max(queries[q, 4], 1)
+        oldest[q], beyond[q] = (t - queries[q, 2]) // hop, (t - queries[q, 3]) // hop
+        if q > 0:
+            before, asked = queries[q - 1], queries[q]
+            anew[q] = before[0] != asked[0] or before[2] != asked[2] or before[3] != asked[3]
     for i in range(k):
         out[i] = blank
         if bounds[i] == bounds[i + 1]:
             continue
         if not locate(buffer, bounds[i], bounds[i + 1], tile_words, firsts, counts):
             return out, i
+        start, stop = 0, 0
         for q in range(len(queries)):
-            ring, place, behind, delay = queries[q, 0], queries[q, 1], queries[q, 2], queries[q, 3]
-            hop, size = queries[q, 4], tile_words[ring]
-            start, stop = 0, counts[ring]
-            if hop > 0:
-                start = _seek(buffer, firsts[ring], stop, size, (t - behind) // hop)
-            if delay > 0:
-                stop = _seek(buffer, firsts[ring], stop, size, (t - delay) // hop)
+            ring, place = queries[q, 0], queries[q, 1]
+            size = tile_words[ring]
+            if anew[q]:  # else the tiles of the window before
+                start, stop = 0, counts[ring]
+                if queries[q, 4] > 0:
+                    start = _seek(buffer, firsts[ring], stop, size, oldest[q])
+                if queries[q, 3] > 0:
+                    stop = _seek(buffer, firsts[ring], stop, size, beyond[q])
             for s in range(queries[q, 5], queries[q, 6]):
                 op, first, count = segments[s, 0], segments[s, 1], segments[s, 2]
                 source, into = firsts[ring] + place + first, queries[q, 7] + first
                 if op in (_LATEST, _EARLIEST):
-                    _entries(buffer, source, size, start, stop, count, op == _LATEST, out[i], into)
+                    _entries(buffer, source, size, start, stop, count, op == _LATEST, out, i, into)
                     continue
-                for w in range(count):
-                    word = out[i, into + w]
-                    for tile in range(start, stop):
-                        other = buffer[source + tile * size + w]
-                        if op == _ADD:
-                            word += other
-                        elif op == _MIN:
-                            word = min(word, other)
-                        elif op == _MAX:
-                            word = max(word, other)
-                        else:
-                            word = max_bytes(word, other)
-                    out[i, into + w] = word
+                _merged(buffer, source + start * size, size, stop - start, op, count, out, i, into)
     return out, -1
 
 
 @numba.njit(cache=True, nogil=True)
-def _entries(words, source, size, start, stop, count, latest, out, into):  # type: ignore[no-untyped-def]
+def _merged(words, source, size, tiles, op, count, out, i, into):  # type: ignore[no-untyped-def]
+    """Merge ``count`` words of so many tiles, one every ``size`` words, into row i of ``out``."""
+    end = source + tiles * size
+    for w in range(count):
+        word = out[i, into + w]
+        if op == _ADD:
+            for at in range(source + w, end + w, size):
+                word += words[at]
+        elif op == _MIN:
+            for at in range(source + w, end + w, size):
+                word = min(word, words[at])
+        elif op == _MAX:
+            for at in range(source + w, end + w, size):
+                word = max(word, words[at])
+        else:
+            for at in range(source + w, end + w, size):
+                word = max_bytes(word, words[at])
+        out[i, into + w] = word
+
+
+@numba.njit(cache=True, nogil=True)
+def _entries(words, source, size, start, stop, count, latest, out, i, into):  # type: ignore[no-untyped-def]
     """The ``count`` newest (or oldest) entries of tiles, in order.
 
     Every entry of a later tile is newer, so tiles one after the other need no merge.
@@ -161,7 +210,7 @@ def _entries(words, source, size, start, stop, count, latest, out, into):  # typ
             if words[at] == _ABSENT:
                 break
             for w in range(_ENTRY):
-                out[into + filled * _ENTRY + w] = words[at + w]
+                out[i, into + filled * _ENTRY + w] = words[at + w]
             filled += 1
             if filled == count:
                 return

@@ -16,7 +16,7 @@ an empty record (0 bytes) mean the same: no events. Golden vectors: ``tests/unit
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import Final, NamedTuple, NoReturn
 
 import numba
@@ -41,7 +41,8 @@ class Tile(NamedTuple):
 def packed(records: Sequence[bytes | None]) -> tuple[Ints, Ints]:
     """Records one after the other: their words, and bounds (n + 1,) in words. A missing one is empty."""
     parts = [record or b"" for record in records]
-    edges = np.array(list(accumulate(map(len, parts), initial=0)), np.int64)
+    edges = np.zeros(len(parts) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, parts), np.int64, len(parts)), out=edges[1:])
     if (edges & 7).any():
         damaged("a length that is no multiple of 8 bytes")
     return np.frombuffer(b"".join(parts), _WORD).astype(np.int64, copy=False), edges >> 3

@@ -25,7 +25,7 @@ from heptad.oracle.oracle import Oracle
 from heptad.plan.batch import Batch, Column, Logged, batch_of, column_of
 from heptad.plan.coding import LocalDictionary
 from heptad.plan.lift import lift_slot
-from heptad.plan.nodes import Plan, SlotPlan
+from heptad.plan.nodes import Plan, SlotPlan, windows_of
 from heptad.state.stores.memory import MemoryStore
 from heptad.testing.compare import differences
 from heptad.testing.deployment import Deployment
@@ -54,6 +54,24 @@ class AggregationContract:
         assert spec.name == self.name
         assert spec.nulls
         assert spec.bound
+
+    @given(data=st.data())
+    @few
+    def test_the_state_it_reads_is_made_as_it_needs_it(self, data: st.DataObject) -> None:
+        """Where it reads another aggregation's state, that one takes the same columns and has the same words."""
+        spec, other = catalogue.get(self.name), catalogue.get(_state_of(self.name))
+        assert (spec.takes, spec.sees, spec.lists, spec.sparse) == (
+            other.takes,
+            other.sees,
+            other.lists,
+            other.sparse,
+        )
+        assert not other.state_of or other is spec
+        plan = data.draw(worlds([self.name], 1)).plan
+        for column in plan.columns:
+            for part in windows_of(column.source):
+                if part.aggregation == self.name:
+                    assert spec.segments(part.params) == plan.slot_of(part).segments
 
     @given(data=st.data())
     @few
@@ -104,12 +122,16 @@ class AggregationContract:
             assert differences(oracle.read(read.request, read.t, read.o), read.values) == []
 
 
+def _state_of(name: str) -> str:
+    return catalogue.get(name).state_of or name
+
+
 def _lifted(world: World, name: str) -> Iterator[tuple[SlotPlan, NDArray[np.int64]]]:
     """The slots of the aggregation, and the state of every event of the log in each."""
     batches = _batches(world.plan, world.log)
     for group in world.plan.groups:
         for slot in group.slots:
-            if slot.aggregation == name:
+            if slot.aggregation == _state_of(name):
                 yield slot, lift_slot(batches[group.stream], slot, LocalDictionary())
 
 

@@ -20,10 +20,16 @@ from heptad.state.read import Query
 GROUP = GroupPlan(
     "S", ("k",), None, (SlotPlan("count", None, Params(), None),), (RingPlan(None, None, (0,)),)
 )
-QUERY = Query(GroupLayout(GROUP), (WindowColumn(0, 0, 0, Window(None)),))
+QUERY = Query(GroupLayout(GROUP), (WindowColumn(0, 0, 0, Window(None), "count"),))
 
 IDS = st.one_of(st.none(), st.integers(-2, 2), st.sampled_from(["a", "1"]))
 LISTS = st.one_of(st.none(), st.lists(st.sampled_from("xyz"), max_size=4))
+
+
+def rows_of(found, words):
+    """The count each row reads, as a reader finalizes and spreads it."""
+    (values,) = found.spread(QUERY.together(found.states(QUERY, words), 0))
+    return values.tolist()
 
 
 def counts_of(keys):
@@ -34,19 +40,19 @@ def counts_of(keys):
 @given(st.lists(st.tuples(IDS, IDS), max_size=8))
 def test_rows_read_the_state_of_their_key_and_nulls_read_nothing(rows):
     columns = [column_of([row[i] for row in rows], Kind.ID) for i in range(2)]
-    found = keyed([code(column) for column in columns], None)
+    found = keyed([code(column) for column in columns], None, len(rows))
     words = counts_of(found)
     places = {key: i for i, key in enumerate(found.keys)}
     assert places.keys() == {encode(row) for row in rows if None not in row}
     expected = [0 if None in row else words[places[encode(row)], 0] for row in rows]
-    assert found.spread(QUERY, words)[:, 0].tolist() == expected
+    assert rows_of(found, words) == expected
 
 
 @given(st.lists(st.tuples(IDS, LISTS), max_size=8), st.booleans())
 def test_rows_with_a_list_read_all_its_elements_once(rows, list_first):
     columns = [column_of([row[0] for row in rows], Kind.ID), column_of([row[1] for row in rows], Kind.TEXTS)]
     coded = [code(column) for column in (columns[::-1] if list_first else columns)]
-    found = keyed(coded, 0 if list_first else 1)
+    found = keyed(coded, 0 if list_first else 1, len(rows))
 
     def elements(row):
         pairs = [] if None in row else [(row[0], element) for element in dict.fromkeys(row[1])]
@@ -56,18 +62,18 @@ def test_rows_with_a_list_read_all_its_elements_once(rows, list_first):
     places = {key: i for i, key in enumerate(found.keys)}
     assert places.keys() == {encode(pair) for row in rows for pair in elements(row)}
     expected = [sum(int(words[places[encode(pair)], 0]) for pair in elements(row)) for row in rows]
-    assert found.spread(QUERY, words)[:, 0].tolist() == expected
+    assert rows_of(found, words) == expected
 
 
 def test_one_user_among_many_rows_is_one_key():
-    found = keyed([code(column_of([7] * 500, Kind.ID))], None)
+    found = keyed([code(column_of([7] * 500, Kind.ID))], None, 500)
     assert found.keys == [encode((7,))]
-    assert found.spread(QUERY, np.array([[3]])).tolist() == [[3]] * 500
+    assert rows_of(found, np.array([[3]])) == [3] * 500
 
 
 def test_tuples_of_many_columns_of_many_values_stay_apart(monkeypatch):
     """Where one integer cannot hold every tuple there might be, the tuples there are get numbers of their own."""
     monkeypatch.setattr(keying, "_ROOM", 20)
     rows = [(a, b, c) for a in range(4) for b in range(4) for c in range(4)]
-    found = keyed([code(column_of([row[i] for row in rows], Kind.ID)) for i in range(3)], None)
+    found = keyed([code(column_of([row[i] for row in rows], Kind.ID)) for i in range(3)], None, len(rows))
     assert [found.keys[place] for place in found.of] == [encode(row) for row in rows]

@@ -175,7 +175,7 @@ def test_a_read_merges_the_events_of_its_windows(history, data):
     for _ in range(data.draw(st.integers(1, 5))):
         r = data.draw(st.integers(0, len(group.rings) - 1))
         slot = data.draw(st.sampled_from(group.rings[r].slots))
-        columns.append(WindowColumn(0, slot, r, data.draw(windows(group.rings[r], frontier))))
+        columns.append(WindowColumn(0, slot, r, data.draw(windows(group.rings[r], frontier)), "count"))
     query = Query(GroupLayout(group), tuple(columns))
     asked = data.draw(st.lists(st.integers(0, 3), max_size=5))
     words = read(query, [(*records, None)[key] for key in asked], t)
@@ -240,7 +240,7 @@ RECORD = updated(COUNTS, [None], [Lifted(0, 5, [[1]])], 5)[0]
 )  # fmt: skip
 def test_a_damaged_record_is_refused_and_not_guessed_at(damaged):
     layout = GroupLayout(COUNTS)
-    query = Query(layout, (WindowColumn(0, 0, 0, Window(10, 0, 10)),))
+    query = Query(layout, (WindowColumn(0, 0, 0, Window(10, 0, 10), "count"),))
     with pytest.raises(StateError, match="rebuilt from the log"):
         read(query, [RECORD, damaged], 6)
     with pytest.raises(StateError, match="rebuilt from the log"):

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from heptad.algebra.aggregations import sum
 from heptad.algebra.fixed import fixed, value_of
-from heptad.algebra.spec import Aggregation, Merge, Params, Seen, Segment
+from heptad.algebra.spec import Aggregation, Params, Seen
 
 
 def define(events: Sequence[Seen], t: int, params: Params) -> float:
@@ -19,7 +20,8 @@ SPEC = Aggregation(
     default=float("nan"),
     nulls="skipped",
     bound="as the sum's; one rounding by the division",
-    segments=lambda params: (Segment(Merge.ADD, 2), Segment(Merge.MAX, 1)),
+    segments=sum.SPEC.segments,
     define=define,
     options=("decimals",),
+    state_of="sum",
 )

@@ -21,4 +21,5 @@ SPEC = Aggregation(
     segments=variance.SPEC.segments,
     define=define,
     options=("decimals",),
+    state_of="variance",
 )

@@ -19,9 +19,10 @@ from heptad.offline.build.shards import Need, Shard
 from heptad.offline.engines.local import LocalEngine
 from heptad.offline.facts import FactReader
 from heptad.offline.frames import to_arrow
-from heptad.plan.assemble import Facts, Fetch, Finalized, GroupRead, assemble
+from heptad.plan.assemble import Facts, Fetch, GroupRead, assemble
 from heptad.plan.batch import Batch, Column
 from heptad.plan.coding import LocalDictionary, decoded
+from heptad.plan.finalize import Finalized
 from heptad.plan.lift import key_columns
 from heptad.plan.nodes import ColumnPlan, FieldPlan, Plan, WindowColumn, windows_of
 
@@ -138,7 +139,7 @@ class Answers:
             raise TypeError(column.name)
         words, present = value
         mask = np.arange(words.shape[1]) < present[:, None]
-        if catalogue.get(self._plan.slot_of(part).aggregation).returns == "value":
+        if catalogue.get(part.aggregation).returns == "value":
             flat, valid = words[:, 0], mask[:, 0]
             return self._flat(column, part, flat, valid, dictionary, True)
         flat = words[mask]
@@ -187,7 +188,7 @@ def _is_carried(plan: Plan, column: ColumnPlan) -> bool:
     if not isinstance(column.source, WindowColumn) or column.kind in (Kind.TEXTS, Kind.VECTOR):
         return False
     slot = plan.slot_of(column.source)
-    spec = catalogue.get(slot.aggregation)
+    spec = catalogue.get(column.source.aggregation)
     return spec.returns in ("value", "values") and all(s.merge in _PAYLOAD for s in slot.segments)
 
 

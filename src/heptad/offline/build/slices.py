@@ -19,9 +19,10 @@ from heptad.algebra.window import Window
 from heptad.offline.engines import tree
 from heptad.offline.engines.keys import codes
 from heptad.offline.engines.local import LocalEngine
-from heptad.plan.assemble import Finalized, GroupRead, finalized
+from heptad.plan.assemble import GroupRead
 from heptad.plan.batch import Batch, Column
 from heptad.plan.coding import LocalDictionary
+from heptad.plan.finalize import Finalized, finalized
 from heptad.plan.lift import memberships
 from heptad.plan.nodes import Plan, WindowColumn
 
@@ -75,9 +76,7 @@ class SlicedEngine:
         }
         for number in range(len(self._slices)):
             self._merge(number, reads, place, t, o, states)
-        return [
-            [finalized(self._plan, c, states.pop((read.group, c)), t) for c in read.columns] for read in reads
-        ]
+        return [[finalized(c, states.pop((read.group, c)), t) for c in read.columns] for read in reads]
 
     def _merge(
         self,

@@ -16,9 +16,10 @@ from heptad.offline.engines.keys import codes
 from heptad.offline.engines.output import Output
 from heptad.offline.engines.slot import Input, Longs
 from heptad.offline.engines.threads import Crew, available
-from heptad.plan.assemble import Finalized, GroupRead
+from heptad.plan.assemble import GroupRead
 from heptad.plan.batch import Batch, batch_of
 from heptad.plan.coding import Dictionary
+from heptad.plan.finalize import Finalized
 from heptad.plan.lift import counted, key_columns, lift_slot, memberships
 from heptad.plan.nodes import GroupPlan, Plan, SlotPlan
 

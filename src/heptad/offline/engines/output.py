@@ -8,13 +8,11 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from heptad.algebra import catalogue
-from heptad.algebra.kernels.base import kernel
 from heptad.algebra.kernels.merge import identity, layout
 from heptad.offline.engines import kernels, tree
 from heptad.offline.engines.threads import Crew
-from heptad.plan.assemble import Finalized, finalized
-from heptad.plan.nodes import GroupPlan, Plan, SlotPlan, WindowColumn
+from heptad.plan.finalize import Finalized, finalized
+from heptad.plan.nodes import GroupPlan, Plan, WindowColumn
 
 Longs = NDArray[np.int64]
 Part = NDArray[np.float64] | Longs
@@ -24,7 +22,7 @@ _ROWS = 1 << 16  #: rows finalized at a time where that is not done by chunk
 class Output:
     """Values of ``columns`` for n rows read at ``t``; ``row`` (m,) are the rows that have a key, once per key of theirs.
 
-    ``slots`` are the group's that the columns need, those alike once; ``reading`` says which columns (by place)
+    ``slots`` are the group's that the columns need; ``reading`` says which columns (by place)
     a slot (by place) and a window (by place in ``windows``) give. ``states``: words are wanted, not values.
     """
 
@@ -40,16 +38,12 @@ class Output:
         self._plan, self._columns, self._t, self._row = plan, tuple(columns), t, row
         self.by_membership = states or group.list_key is not None
         self.windows = tuple(dict.fromkeys(column.window for column in columns))
-        alike: dict[object, int] = {}
-        self.slots: list[SlotPlan] = []
+        places = list(dict.fromkeys(column.slot for column in columns))
+        self.slots = [group.slots[place] for place in places]
         self.reading: dict[tuple[int, int], list[int]] = {}
         for place, column in enumerate(columns):
-            slot = group.slots[column.slot]
-            name = _lifting(slot.aggregation), slot.column, slot.params, slot.where, slot.segments
-            at = alike.setdefault(name, len(self.slots))
-            if at == len(self.slots):
-                self.slots.append(slot)
-            self.reading.setdefault((at, self.windows.index(column.window)), []).append(place)
+            name = places.index(column.slot), self.windows.index(column.window)
+            self.reading.setdefault(name, []).append(place)
         self._states = {
             name: np.empty((len(row) if self.by_membership else 0, self.slots[name[0]].words), np.int64)
             for name in self.reading
@@ -67,7 +61,7 @@ class Output:
             kernels.put_rows(words, to, self._states[slot, window])
             return
         for place in self.reading[slot, window]:
-            found = _parts(finalized(self._plan, self._columns[place], words, t))
+            found = _parts(finalized(self._columns[place], words, t))
             for part, whole in zip(found, self._parts[place], strict=True):
                 (kernels.put if part.ndim == 1 else kernels.put_rows)(part, to, whole)
 
@@ -115,13 +109,13 @@ class Output:
             merged = _tiled(identity(segments), end - start)
             tree.gather(words[low:high], self._row[low:high] - start, merged, layout(segments))
             for place in self.reading[slot, window]:
-                found = _parts(finalized(self._plan, self._columns[place], merged, self._t[start:end]))
+                found = _parts(finalized(self._columns[place], merged, self._t[start:end]))
                 for part, whole in zip(found, out[place], strict=True):
                     whole[start:end] = part
 
     def _dealt_room(self, column: WindowColumn) -> tuple[Part, ...]:
         words = _tiled(identity(self._plan.slot_of(column).segments), 0)
-        found = _parts(finalized(self._plan, column, words, self._t[:0]))
+        found = _parts(finalized(column, words, self._t[:0]))
         return tuple(np.empty((len(self._row), *part.shape[1:]), part.dtype) for part in found)
 
     def _room(self, column: WindowColumn) -> tuple[Part, ...]:
@@ -130,16 +124,11 @@ class Output:
         without[self._row] = False
         rows = np.flatnonzero(without)
         words = _tiled(identity(self._plan.slot_of(column).segments), len(rows))
-        found = _parts(finalized(self._plan, column, words, self._t[rows]))
+        found = _parts(finalized(column, words, self._t[rows]))
         out = tuple(np.empty((len(self._t), *part.shape[1:]), part.dtype) for part in found)
         for part, whole in zip(found, out, strict=True):
             whole[rows] = part
         return out
-
-
-def _lifting(aggregation: str) -> object:
-    """What makes an aggregation's states: mean and sum make the same."""
-    return aggregation if catalogue.get(aggregation).sparse else kernel(aggregation).lift
 
 
 def _joined(parts: tuple[Part, ...]) -> Finalized:
