@@ -121,8 +121,9 @@ class Events:
         }
         limited = [one for one in stream.fields if one.expect is not None]
         columns = {one.name: column(held[one.name], one) for one in limited}
-        time = np.full(n, TIMELESS, np.int64)
-        if stream.time is not None:
+        if stream.time is None:
+            time = np.full(n, TIMELESS, np.int64)
+        else:
             time = held[stream.time.name].to_numpy(zero_copy_only=False)
         none = np.zeros(n, np.int64)
         batch = Batch(stream, time, none, none, columns)

@@ -70,7 +70,7 @@ def sweep(work: Work, events: Events, reads: Reads, out: Output) -> None:
                     values[work.events], order
                 )
             columns.append(None if values is None else done[id(values)])
-        words = merged(plan, held, Input(*columns), edges)  # type: ignore[arg-type]
+        words = merged(plan, held, Input(*columns), edges, out.sums[slot])  # type: ignore[arg-type]
         for window in range(len(out.windows)):
             if (slot, window) in out.reading:
                 out.write(slot, window, words[window], t, to)

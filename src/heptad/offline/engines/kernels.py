@@ -138,6 +138,15 @@ def entries(words, column, newest, low, high, firsts, holes, out, at, n):  # typ
 
 
 @numba.njit(cache=True, nogil=True)
+def fill(out, state, first):  # type: ignore[no-untyped-def]
+    """The state's words from ``first`` on in every read of every window."""
+    for w in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            for k in range(first, len(state)):
+                out[w, j, k] = state[k]
+
+
+@numba.njit(cache=True, nogil=True)
 def taken(values, order):  # type: ignore[no-untyped-def]
     """``values[order]``."""
     out = np.empty(len(order), values.dtype)

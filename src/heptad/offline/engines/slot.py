@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from heptad.algebra import catalogue
 from heptad.algebra.kernels.base import Events, kernel, sparse_kernel
 from heptad.algebra.kernels.merge import identity, layout, merge_touched
+from heptad.algebra.kernels.sum import settled
 from heptad.algebra.spec import ENTRIES, ENTRY, Merge
 from heptad.offline.engines import kernels, tree
 from heptad.offline.engines.extremes import extremes
@@ -75,14 +76,19 @@ class Lifted(NamedTuple):
     regular: bool
 
 
-def merged(slot: SlotPlan, held: Held, given: Input, edges: Edges) -> Longs:
-    """The slot's merged words, int64 (windows, reads, words)."""
+def merged(slot: SlotPlan, held: Held, given: Input, edges: Edges, sums: bool = False) -> Longs:
+    """The slot's merged words, int64 (windows, reads, words); ``sums``: only sums and means are made of them, so that
+    the greatest magnitude is the identity where it decides nothing."""
     lifted = lift(slot, held, given)
     state = identity(slot.segments)
     out = np.empty((*edges.low.shape, len(state)), np.int64)
-    out[:] = state
+    decided = sums and lifted.regular and settled(lifted.words)
+    if not lifted.regular or any(segment.merge in ENTRIES for segment in slot.segments):
+        kernels.fill(out, state, 0)
+    elif decided:
+        kernels.fill(out, state, 2)
     if lifted.regular:
-        _sweep(slot, lifted, edges, out)
+        _sweep(slot, lifted, edges, out, decided)
     _look_closer(slot, lifted, held, edges, out)
     return out
 
@@ -163,8 +169,8 @@ def _whole(full: Longs) -> Longs:
     return whole
 
 
-def _sweep(slot: SlotPlan, lifted: Lifted, edges: Edges, out: Longs) -> None:
-    """Every segment of every window, by the sweep that its merge allows."""
+def _sweep(slot: SlotPlan, lifted: Lifted, edges: Edges, out: Longs, decided: bool) -> None:
+    """Every segment of every window, by the sweep that its merge allows; ``decided``: but for the greatest."""
     words = lifted.words
     windows = edges.low, edges.high, edges.firsts, edges.holes
     for (code, first, size), (_, column, _) in zip(
@@ -177,7 +183,7 @@ def _sweep(slot: SlotPlan, lifted: Lifted, edges: Edges, out: Longs) -> None:
         for k in range(size):
             if merge is Merge.ADD:
                 kernels.add(words, column + k, *windows, out, first + k)
-            else:
+            elif not decided:
                 extremes(words, column + k, merge is Merge.MAX, *windows, out, first + k)
 
 
