@@ -135,7 +135,7 @@ def test_extremes_of_windows_of_any_length(greatest):
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 2), st.integers(-3, 3), st.integers(0, 3)), max_size=300),
+    st.lists(st.tuples(st.integers(-1, 2), st.integers(-3, 3), st.integers(0, 3)), max_size=300),
     st.booleans(),
 )
 def test_rows_are_arranged_by_code_time_and_tie(rows, nearly):
@@ -143,9 +143,10 @@ def test_rows_are_arranged_by_code_time_and_tie(rows, nearly):
         rows.sort(key=lambda row: row[1])
         rows[len(rows) // 2 :] = reversed(rows[len(rows) // 2 :])
     code, time, tie = (np.array([row[k] for row in rows], np.int64) for k in range(3))
-    order, starts = arrange(code + 7, 7, 3, time, tie)
-    assert order.tolist() == np.lexsort((tie, time, code)).tolist()  # both are stable
-    assert starts.tolist() == np.searchsorted(np.sort(code), range(4)).tolist()
+    order, starts = arrange(np.where(code < 0, -1, code + 7), 7, 3, time, tie)
+    wanted = np.lexsort((tie, time, code))  # both are stable
+    assert order.tolist() == wanted[code[wanted] >= 0].tolist()
+    assert starts.tolist() == np.searchsorted(np.sort(code[code >= 0]), range(4)).tolist()
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -158,6 +159,11 @@ def test_dealt_rows_keep_their_order_and_no_key_is_split(size, threads):
         assert chunks.first[0] == 0
         assert chunks.first[-1] == n
         for held, one in zip(codes_of, dealt, strict=True):
+            assert one.whole == (size == 10**9)
+            if one.whole:  # one chunk, nothing is moved
+                assert one.move(held, crew).tolist() == held.tolist()
+                assert one.starts.tolist() == [0, len(held)]
+                continue
             chunk = np.searchsorted(chunks.first, held, side="right") - 1
             wanted = np.flatnonzero(held >= 0)
             wanted = wanted[np.argsort(chunk[wanted], kind="stable")]
@@ -284,3 +290,20 @@ def test_edges_gallop_over_many_events(many):
     bounds = np.sort([-1, 0, 1, many - 1, many, many + 1, 2 * many, 9 * many])
     got = kernels.edges(time, np.array([0, many]), np.zeros(len(bounds), np.int64), bounds)
     assert got.tolist() == np.searchsorted(time, bounds).tolist()
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(-3, 3)), max_size=60),
+    st.integers(0, 60),
+    st.integers(0, 60),
+)
+def test_what_ascends_in_every_key_has_its_greatest_last(rows, a, b):
+    rows.sort(key=lambda row: row[0])
+    words = np.array([[value] for _, value in rows], np.int64).reshape(-1, 1)
+    starts = np.searchsorted([key for key, _ in rows], range(4))
+    keys = [[value for one, value in rows if one == key] for key in range(3)]
+    assert kernels.ascending(words, 0, starts) == all(key == sorted(key) for key in keys)
+    low, high = min(a, len(rows)), min(b, len(rows))
+    out = np.zeros((1, 1, 1), np.int64)
+    kernels.last(words, 0, np.array([[low]]), np.array([[high]]), out, 0, -7)
+    assert out[0, 0, 0] == (rows[high - 1][1] if low < high else -7)

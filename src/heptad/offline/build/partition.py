@@ -28,6 +28,7 @@ from heptad.plan.nodes import ColumnPlan, FieldPlan, Plan, WindowColumn, windows
 
 Longs = NDArray[np.int64]
 EDGE = 2**62  #: words below -EDGE are codes of the dictionary (`heptad.plan.coding`)
+_CHUNK = 1 << 19  #: a partition's rows are mostly one chunk, which need not be dealt
 _PAYLOAD = frozenset({Merge.LATEST, Merge.EARLIEST})
 
 
@@ -203,6 +204,6 @@ def compute(
 ) -> dict[str, Any]:
     """The shard's columns for rows, all of whose events are in memory; ``threads``: None for all cores."""
     dictionary = LocalDictionary()
-    engine = LocalEngine(shard.plan, events, t, o, dictionary, threads=threads)
+    engine = LocalEngine(shard.plan, events, t, o, dictionary, threads=threads, size=_CHUNK)
     facts = FactReader(shard.plan, events, t, o)
     return answers.of(keys, t, engine.fetch, facts, dictionary)

@@ -28,13 +28,19 @@ class Chunks(NamedTuple):
 
 
 class Dealt(NamedTuple):
-    """``to`` (n,): the place of every row, -1 where it has none; chunk c has places starts[c]:starts[c + 1]."""
+    """``to`` (n,): the place of every row, -1 where it has none; chunk c has places starts[c]:starts[c + 1].
+
+    ``whole``: all is one chunk, in which every row, even one of code -1, lies where it lay.
+    """
 
     to: Longs
     starts: Longs
+    whole: bool = False
 
     def move(self, values: NDArray[Any], crew: Crew) -> NDArray[Any]:
         """The values in their places."""
+        if self.whole:
+            return values
         out = np.empty((int(self.starts[-1]), *values.shape[1:]), values.dtype)
         held = np.ascontiguousarray(values)
         crew.each(_move, [(held, self.to, low, high, out) for low, high in crew.parts(len(held))])
@@ -43,6 +49,9 @@ class Dealt(NamedTuple):
 
 def deal(codes: Sequence[Longs], n: int, size: int, crew: Crew) -> tuple[Chunks, list[Dealt]]:
     """Chunks of about ``size`` rows, all of ``codes`` counted; and where the rows of each go. Code -1: nowhere."""
+    if sum(map(len, codes)) <= size:
+        whole = [Dealt(np.arange(len(one)), np.array([0, len(one)]), True) for one in codes]
+        return Chunks(0, np.zeros(n, np.int64), np.array([0, n])), whole
     shift = max(0, int(n - 1).bit_length() - (_BUCKETS.bit_length() - 1))
     buckets = (max(n, 1) - 1 >> shift) + 1
     parts = [crew.parts(len(one)) for one in codes]

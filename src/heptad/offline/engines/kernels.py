@@ -138,6 +138,25 @@ def entries(words, column, newest, low, high, firsts, holes, out, at, n):  # typ
 
 
 @numba.njit(cache=True, nogil=True)
+def ascending(words, column, starts):  # type: ignore[no-untyped-def]
+    """Whether a column of words never falls inside a key."""
+    for k in range(len(starts) - 1):
+        for i in range(starts[k] + 1, starts[k + 1]):
+            if words[i, column] < words[i - 1, column]:
+                return False
+    return True
+
+
+@numba.njit(cache=True, nogil=True)
+def last(words, column, low, high, out, at, nothing):  # type: ignore[no-untyped-def]
+    """The last word of each window, ``nothing`` of an empty one."""
+    for w in range(low.shape[0]):
+        for j in range(low.shape[1]):
+            some = low[w, j] < high[w, j]
+            out[w, j, at] = words[high[w, j] - 1, column] if some else nothing
+
+
+@numba.njit(cache=True, nogil=True)
 def fill(out, state, first):  # type: ignore[no-untyped-def]
     """The state's words from ``first`` on in every read of every window."""
     for w in range(out.shape[0]):

@@ -10,18 +10,21 @@ _SHORT = 24  #: rows that are sorted by insertion
 
 @numba.njit(cache=True, nogil=True)
 def arrange(codes, first, n, times, ties):  # type: ignore[no-untyped-def]
-    """(order, starts) of rows whose codes are first..first + n - 1; rows alike in time and tie keep their order."""
+    """(order, starts) of rows whose codes are first..first + n - 1, of none whose code is -1; rows alike in time and
+    tie keep their order."""
     starts = np.zeros(n + 1, np.int64)
     for code in codes:
-        starts[code - first + 1] += 1
+        if code >= 0:
+            starts[code - first + 1] += 1
     for k in range(n):
         starts[k + 1] += starts[k]
     free = starts[:-1].copy()
-    order = np.empty(len(codes), np.int64)
+    order = np.empty(starts[n], np.int64)
     for i in range(len(codes)):
-        k = codes[i] - first
-        order[free[k]] = i
-        free[k] += 1
+        if codes[i] >= 0:
+            k = codes[i] - first
+            order[free[k]] = i
+            free[k] += 1
     spare = np.empty(0, np.int64)
     for k in range(n):
         low, high = starts[k], starts[k + 1]

@@ -15,7 +15,7 @@ from heptad.algebra import catalogue
 from heptad.algebra.kernels.base import Events, kernel, sparse_kernel
 from heptad.algebra.kernels.merge import identity, layout, merge_touched
 from heptad.algebra.kernels.sum import settled
-from heptad.algebra.spec import ENTRIES, ENTRY, Merge
+from heptad.algebra.spec import ENTRIES, ENTRY, IDENTITY, Merge
 from heptad.offline.engines import kernels, tree
 from heptad.offline.engines.extremes import extremes
 from heptad.plan.nodes import SlotPlan
@@ -88,7 +88,7 @@ def merged(slot: SlotPlan, held: Held, given: Input, edges: Edges, sums: bool = 
     elif decided:
         kernels.fill(out, state, 2)
     if lifted.regular:
-        _sweep(slot, lifted, edges, out, decided)
+        _sweep(slot, lifted, held.starts, edges, out, decided)
     _look_closer(slot, lifted, held, edges, out)
     return out
 
@@ -169,7 +169,7 @@ def _whole(full: Longs) -> Longs:
     return whole
 
 
-def _sweep(slot: SlotPlan, lifted: Lifted, edges: Edges, out: Longs, decided: bool) -> None:
+def _sweep(slot: SlotPlan, lifted: Lifted, starts: Longs, edges: Edges, out: Longs, decided: bool) -> None:
     """Every segment of every window, by the sweep that its merge allows; ``decided``: but for the greatest."""
     words = lifted.words
     windows = edges.low, edges.high, edges.firsts, edges.holes
@@ -183,8 +183,18 @@ def _sweep(slot: SlotPlan, lifted: Lifted, edges: Edges, out: Longs, decided: bo
         for k in range(size):
             if merge is Merge.ADD:
                 kernels.add(words, column + k, *windows, out, first + k)
-            elif not decided:
+            elif not decided and not _is_last(merge, words, column + k, starts, edges, out, first + k):
                 extremes(words, column + k, merge is Merge.MAX, *windows, out, first + k)
+
+
+def _is_last(
+    merge: Merge, words: Longs, column: int, starts: Longs, edges: Edges, out: Longs, at: int
+) -> bool:
+    """Take the greatest where it is the last of every window, as of times; whether it is."""
+    if merge is not Merge.MAX or len(edges.firsts) or not kernels.ascending(words, column, starts):
+        return False
+    kernels.last(words, column, edges.low, edges.high, out, at, IDENTITY[merge])
+    return True
 
 
 def _look_closer(slot: SlotPlan, lifted: Lifted, held: Held, edges: Edges, out: Longs) -> None:
