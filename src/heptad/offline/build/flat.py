@@ -1,7 +1,8 @@
 """Columns of numbers as bytes of their partitions, written in one pass per column.
 
 A partition's bytes hold column after column, each at a multiple of 8 bytes: integers less their smallest in 1, 2, 4 or
-8 bytes, floats in 8, and for a column with nulls a byte per row that says which are not.
+8 bytes, floats that are all decimals of few places as such integers, others in 8 bytes, and for a column with nulls a
+byte per row that says which are not.
 """
 
 from __future__ import annotations
@@ -16,14 +17,17 @@ from numpy.typing import NDArray
 
 Longs = NDArray[np.int64]
 Codes = NDArray[np.int32]
+_UNITS = (1.0, 10.0, 100.0, 1_000.0, 10_000.0)
 _KINDS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.int64}
 
 
 class Form(NamedTuple):
-    """How columns lie in bytes: of each the bytes of a number, what was taken off it, and whether some are null."""
+    """How columns lie in bytes: of each the bytes of a number, what was taken off it, what it is divided by
+    (0: a float as it is, or an integer), and whether some are null."""
 
     widths: tuple[int, ...]
     bases: tuple[int, ...]
+    units: tuple[float, ...]
     nulls: tuple[bool, ...]
 
 
@@ -46,15 +50,17 @@ def scattered(columns: Sequence[Any], codes: Codes, n: int) -> Scattered:
     rows = np.zeros(n, np.int64)
     _count(codes, rows)
     lanes: list[tuple[Longs, int, int]] = []
-    bases, widths, nulls = [], [], []
+    bases, widths, units, nulls = [], [], [], []
     for column in columns:
         values = (column.fill_null(0) if column.null_count else column).to_numpy(zero_copy_only=False)
+        unit, values = _decimals(values)
         base, width = _fit(values)
         lanes.append((values.view(np.int64), base, width))
         if column.null_count:
             lanes.append((column.is_valid().to_numpy(zero_copy_only=False).astype(np.int64), 0, 1))
         bases.append(base)
         widths.append(width)
+        units.append(unit)
         nulls.append(column.null_count > 0)
     starts = np.zeros(n + 1, np.int64)
     np.cumsum(sum(_room(rows, width) for _, _, width in lanes), out=starts[1:])
@@ -64,7 +70,9 @@ def scattered(columns: Sequence[Any], codes: Codes, n: int) -> Scattered:
     for values, base, width in lanes:
         _put(values, codes, base, width, begins // width, *views)
         begins += _room(rows, width)
-    return Scattered(data.view(np.uint8), starts, rows, Form(tuple(widths), tuple(bases), tuple(nulls)))
+    return Scattered(
+        data.view(np.uint8), starts, rows, Form(tuple(widths), tuple(bases), tuple(units), tuple(nulls))
+    )
 
 
 def unpacked(
@@ -72,11 +80,13 @@ def unpacked(
 ) -> None:
     """Put a partition's columns into ``out`` from place ``at`` on, and which are not null into ``valid``."""
     first = 0
-    for width, base, null, values, known in zip(*form, out, valid, strict=True):
+    for width, base, unit, null, values, known in zip(*form, out, valid, strict=True):
         held = np.frombuffer(data, _KINDS[width], rows, first)
-        into = values[at : at + rows].view(np.int64)
-        if width == 8:
-            into[:] = held
+        into = values[at : at + rows]
+        if unit:
+            np.divide(np.add(held, np.int64(base)), unit, out=into)
+        elif width == 8:
+            into.view(np.int64)[:] = held
         else:
             np.add(held, np.int64(base), out=into)
         first += int(_room(rows, width))
@@ -105,6 +115,26 @@ def ranges(values, codes, n):  # type: ignore[no-untyped-def]
 
 def _room(rows: Any, width: int) -> Any:
     return (rows * width + 7) // 8 * 8
+
+
+def _decimals(values: NDArray[Any]) -> tuple[float, NDArray[Any]]:
+    """(unit, integers) where floats are integers of at most 4 bytes over a unit, to the last bit; else (0, values)."""
+    if values.dtype == np.float64 and len(values):
+        out = np.empty(len(values), np.int64)
+        for unit in _UNITS:
+            if _over(values, values.view(np.int64), unit, out):
+                return (unit, out) if _fit(out)[1] < 8 else (0.0, values)
+    return 0.0, values
+
+
+@numba.njit(cache=True, nogil=True)
+def _over(values, bits, unit, out):  # type: ignore[no-untyped-def]
+    for i in range(len(values)):
+        x = np.rint(values[i] * unit)
+        if not abs(x) < 2.0**53 or x / unit != values[i] or (x == 0 and bits[i] != 0):
+            return False
+        out[i] = np.int64(x)
+    return True
 
 
 def _fit(values: NDArray[Any]) -> tuple[int, int]:
