@@ -180,7 +180,9 @@ class ParquetColumns:
                 f"file {self._path}", "the file as it was when it was opened", "a file written since",
                 "read it again once nobody writes it",
             )  # fmt: skip
-        return parquet.ParquetFile(self._path, metadata=self._metadata, read_dictionary=self._coded)
+        return parquet.ParquetFile(
+            self._path, metadata=self._metadata, read_dictionary=self._coded, pre_buffer=False
+        )
 
     def take(self, name: str, rows: Longs) -> Any:
         """The rows of a column, in their order."""

@@ -181,7 +181,7 @@ def _file(stream: StreamPlan, path: Path, names: Mapping[str, str], without: Col
     suffix = path.suffixes[0] if path.suffix == ".gz" and path.suffixes else path.suffix
     try:
         if suffix == ".parquet":
-            held = parquet.ParquetFile(path)
+            held = parquet.ParquetFile(path, pre_buffer=False)  # nothing to wait for: a local file
             wanted = called.keys() - without
             return held.read(columns=[name for name in held.schema_arrow.names if name in wanted])
         if suffix in (".csv", ".tsv"):
