@@ -22,6 +22,8 @@ _LEAST: Final = 64 * 10**6
 #: What a partition takes at most: its columns are then small enough for the allocator to give the same memory again,
 #: where larger ones are pages that the system clears each time.
 _PARTITION: Final = 100 * 10**6
+#: Partitions above which they rather grow: each piece of one is a read of its own.
+_MANY: Final = 256
 
 
 def memory_bytes(text: str | int) -> int:
@@ -96,7 +98,7 @@ class Budget:
 
     def count(self, cost: int) -> int:
         """Partitions for a shard that costs so many bytes, even ones taking two thirds of a share at most."""
-        return self.partitions or max(1, -(-cost // min(self.share * 2 // 3, _PARTITION)))
+        return self.partitions or max(1, -(-cost // min(self.share * 2 // 3, max(_PARTITION, cost // _MANY))))
 
 
 def event_bytes(columns: int) -> int:
