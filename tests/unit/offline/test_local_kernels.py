@@ -191,8 +191,8 @@ def test_codes_are_the_same_by_many_threads():
 @given(cases())
 def test_the_tree_merges_what_was_known(case):
     words = compact_words(case)
-    common = (words, case.offset, NOTHING, FULL, COMPACT, case.low, case.high, case.o)
-    nodes = tree.build(*common[:5])
+    common = (tree.dense(words, COMPACT), case.offset, NOTHING, FULL, case.low, case.high, case.o)
+    nodes = tree.build(*common[:4])
     reads, row = np.arange(0, len(case.low), 2), np.arange(len(case.low))[::-1].copy()
     want = np.full((len(case.low), len(NOTHING)), 77)
     want[::2] = obvious(case, words, case.o)[::2]

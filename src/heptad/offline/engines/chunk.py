@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from heptad.algebra.window import Window
 from heptad.offline.engines import kernels
 from heptad.offline.engines.order import arrange
 from heptad.offline.engines.output import Output
-from heptad.offline.engines.slot import Edges, Held, Input, Longs, merged
+from heptad.offline.engines.slot import Edges, Held, Input, Longs, Merging
 from heptad.offline.engines.unknown import holes
+
+_WORDS = (
+    1 << 22
+)  #: words merged at a time, 32 MB: a key of many reads and a state of many words must not take them all
+_LEAST = 1 << 10
 
 
 class Events(NamedTuple):
@@ -61,19 +67,23 @@ def sweep(work: Work, events: Events, reads: Reads, out: Output) -> None:
     key = kernels.taken(reads.code[work.reads], by_time) - work.first
     o = None if reads.o is None else kernels.taken(reads.o[work.reads], by_time)
     edges = _edges(held, key, t, o, out.windows)
-    done: dict[int, object] = {}  # an input that several slots share is sorted once
+    done: dict[int, NDArray[Any]] = {}  # an input that several slots share is sorted once
+
+    def sort(values: NDArray[Any]) -> NDArray[Any]:
+        if id(values) not in done:
+            take = kernels.taken if values.ndim == 1 else kernels.taken_rows
+            done[id(values)] = take(values[work.events], order)
+        return done[id(values)]
+
     for slot, (plan, given) in enumerate(zip(out.slots, events.inputs, strict=True)):
-        columns = []
-        for values in given:
-            if values is not None and id(values) not in done:
-                done[id(values)] = (kernels.taken if values.ndim == 1 else kernels.taken_rows)(
-                    values[work.events], order
-                )
-            columns.append(None if values is None else done[id(values)])
-        words = merged(plan, held, Input(*columns), edges, out.sums[slot])  # type: ignore[arg-type]
-        for window in range(len(out.windows)):
-            if (slot, window) in out.reading:
-                out.write(slot, window, words[window], t, to)
+        merging = Merging(plan, held, given.through(sort), out.sums[slot])
+        step = max(_LEAST, _WORDS // (len(out.windows) * plan.words))
+        for first in range(0, len(t), step):
+            some = slice(first, min(first + step, len(t)))
+            words = merging(edges.of(some.start, some.stop))
+            for window in range(len(out.windows)):
+                if (slot, window) in out.reading:
+                    out.write(slot, window, words[window], t[some], to[some])
 
 
 def _edges(held: Held, key: Longs, t: Longs, o: Longs | None, windows: Sequence[Window]) -> Edges:

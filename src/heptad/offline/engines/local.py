@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from heptad.algebra import catalogue
 from heptad.offline.engines import kernels
 from heptad.offline.engines.chunk import Events, Reads, Work, sweep
 from heptad.offline.engines.deal import Dealt, deal
@@ -16,11 +17,12 @@ from heptad.offline.engines.keys import codes
 from heptad.offline.engines.output import Output
 from heptad.offline.engines.slot import Input, Longs
 from heptad.offline.engines.threads import Crew, available
+from heptad.offline.engines.touches import Touches
 from heptad.plan.assemble import GroupRead
 from heptad.plan.batch import Batch, batch_of
 from heptad.plan.coding import Dictionary
 from heptad.plan.finalize import Finalized
-from heptad.plan.lift import counted, key_columns, lift_slot, memberships
+from heptad.plan.lift import counted, key_columns, lift_slot, memberships, touch_slot
 from heptad.plan.nodes import GroupPlan, Plan, SlotPlan
 
 _SIZE = 1 << 16  #: events and reads of a chunk: what its sweeps touch stays in a core's cache
@@ -94,7 +96,7 @@ class LocalEngine:
         dealt = Events(
             events.move(found.held, crew), held.moved(batch.time), held.moved(batch.tie),
             None if self._o is None else held.moved(batch.offset),
-            tuple(Input(*map(held.moved_if, self._input(batch, slot))) for slot in out.slots),
+            tuple(self._input(batch, slot).through(held.moved) for slot in out.slots),
         )  # fmt: skip
         asking = Reads(
             reads.move(found.asked, crew),
@@ -117,6 +119,8 @@ class LocalEngine:
         if slot.where is None and slot.column is None:
             return Input()
         row, values, lists = counted(batch, slot, self._dictionary)
+        if lists and catalogue.get(slot.aggregation).sparse:
+            return Input(touches=Touches.of(touch_slot(batch, slot, self._dictionary), len(batch)))
         if lists:
             return Input(words=lift_slot(batch, slot, self._dictionary))
         if len(row) == len(batch):
@@ -150,9 +154,6 @@ class _Dealing:
         if id(values) not in self._done:  # the array is kept too: an identity lasts as long as its object
             self._done[id(values)] = values, self.dealt.move(self._of(values), self._crew)
         return self._done[id(values)][1]
-
-    def moved_if(self, values: NDArray[Any] | None) -> NDArray[Any] | None:
-        return None if values is None else self.moved(values)
 
     def _of(self, values: NDArray[Any]) -> NDArray[Any]:
         return values if self._place is None else values[self._place]

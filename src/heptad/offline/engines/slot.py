@@ -6,18 +6,21 @@ others look at each event if there are few, and at a tree of merged blocks if th
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heptad.algebra import catalogue
-from heptad.algebra.kernels.base import Events, kernel, sparse_kernel
-from heptad.algebra.kernels.merge import identity, layout, merge_touched
+from heptad.algebra.kernels.base import Events, Touched, kernel, sparse_kernel
+from heptad.algebra.kernels.merge import identity, layout
 from heptad.algebra.kernels.sum import settled
 from heptad.algebra.spec import ENTRIES, ENTRY, IDENTITY, Merge
 from heptad.offline.engines import kernels, tree
 from heptad.offline.engines.extremes import extremes
+from heptad.offline.engines.touches import Touches, merges
 from heptad.plan.nodes import SlotPlan
 
 Longs = NDArray[np.int64]
@@ -51,16 +54,32 @@ class Edges(NamedTuple):
     unknown: list[Longs]
     o: Longs
 
+    def of(self, first: int, end: int) -> Edges:
+        """Those of the reads [first, end)."""
+        if (first, end) == (0, len(self.o)):
+            return self
+        low, high = (np.ascontiguousarray(one[:, first:end]) for one in (self.low, self.high))
+        firsts = np.ascontiguousarray(self.firsts[:, first : end + 1])
+        unknown = [rows[(rows >= first) & (rows < end)] - first for rows in self.unknown]
+        return Edges(low, high, firsts, self.holes, unknown, self.o[first:end])
+
 
 class Input(NamedTuple):
     """What a slot's events are lifted from: values (n,), None if it needs none; and which count, None if all do.
 
-    ``words`` (n, words) instead where the states were lifted before: an event with several values, a list.
+    ``words`` (n, words) instead where the states were lifted before: an event with several values, a list; or
+    ``touches``, of a sparse aggregation.
     """
 
     values: NDArray[np.float64] | Longs | None = None
     counts: NDArray[np.bool_] | None = None
     words: Longs | None = None
+    touches: Touches | None = None
+
+    def through(self, move: Callable[[NDArray[Any]], NDArray[Any]]) -> Input:
+        """The same of events that were moved."""
+        values, counts, words = (None if one is None else move(one) for one in self[:3])
+        return Input(values, counts, words, None if self.touches is None else self.touches.through(move))
 
 
 class Lifted(NamedTuple):
@@ -76,21 +95,78 @@ class Lifted(NamedTuple):
     regular: bool
 
 
-def merged(slot: SlotPlan, held: Held, given: Input, edges: Edges, sums: bool = False) -> Longs:
-    """The slot's merged words, int64 (windows, reads, words); ``sums``: only sums and means are made of them, so that
-    the greatest magnitude is the identity where it decides nothing."""
-    lifted = lift(slot, held, given)
-    state = identity(slot.segments)
-    out = np.empty((*edges.low.shape, len(state)), np.int64)
-    decided = sums and lifted.regular and settled(lifted.words)
-    if not lifted.regular or any(segment.merge in ENTRIES for segment in slot.segments):
-        kernels.fill(out, state, 0)
-    elif decided:
-        kernels.fill(out, state, 2)
-    if lifted.regular:
-        _sweep(slot, lifted, held.starts, edges, out, decided)
-    _look_closer(slot, lifted, held, edges, out)
-    return out
+class Merging:
+    """A slot's events of a chunk, lifted once, to be merged for any reads.
+
+    ``sums``: only sums and means are made of the words, so that the greatest magnitude is the identity where it
+    decides nothing.
+    """
+
+    def __init__(self, slot: SlotPlan, held: Held, given: Input, sums: bool = False) -> None:
+        self._slot, self._held = slot, held
+        self._full, self._state = layout(slot.segments), identity(slot.segments)
+        self._offset = held.offset if held.offset is not None else np.zeros(len(held.time), np.int64)
+        self._decided = False
+        if catalogue.get(slot.aggregation).sparse:
+            self._touches: Touches | None = touched(slot, held, given)
+            op = merges(slot)
+            self._swept = not (op != Merge.ADD).any()
+            self._alone = tree.sparse(self._touches, op)
+        else:
+            self._touches = None
+            lifted = lift(slot, held, given)
+            self._swept = lifted.regular
+            self._decided = sums and lifted.regular and settled(lifted.words)
+            self._alone = tree.dense(lifted.words, lifted.compact)
+
+    def __call__(self, edges: Edges) -> Longs:
+        """The merged words, int64 (windows, reads, words)."""
+        out = np.empty((*edges.low.shape, len(self._state)), np.int64)
+        if self._touches is not None:
+            self._add(self._touches, edges, out)
+        else:
+            if not self._swept or any(segment.merge in ENTRIES for segment in self._slot.segments):
+                kernels.fill(out, self._state, 0)
+            elif self._decided:
+                kernels.fill(out, self._state, 2)
+            if self._swept:
+                _sweep(self._slot, self._alone, self._held.starts, edges, out, self._decided)
+        self._look_closer(edges, out)
+        return out
+
+    def _add(self, touches: Touches, edges: Edges, out: Longs) -> None:
+        """Sums of few words per event, word by word; of another merge nothing: every read looks closer."""
+        if self._swept:
+            for place, column in touches.by_place(len(self._state)):
+                kernels.add(column, 0, edges.low, edges.high, edges.firsts, edges.holes, out, place)
+
+    def _look_closer(self, edges: Edges, out: Longs) -> None:
+        """The reads that do not know all events of their window, or all where no sweep was right."""
+        row = np.arange(len(edges.o))
+        for w, unknown in enumerate(edges.unknown):
+            low, high = edges.low[w], edges.high[w]
+            rows = unknown if self._swept else row
+            if len(rows) == 0:
+                continue
+            few = high[rows] - low[rows] <= _FEW
+            common = (self._alone, self._offset, self._state, self._full, low, high, edges.o)
+            tree.scan(*common, rows[few], row, out[w])
+            if not few.all():
+                tree.query(self._nodes, *common, rows[~few], row, out[w])
+
+    @cached_property
+    def _nodes(self) -> tree.Nodes:
+        nodes: tree.Nodes = tree.build(self._alone, self._offset, self._state, self._full)
+        return nodes
+
+
+def touched(slot: SlotPlan, held: Held, given: Input) -> Touches:
+    """The words of every event that a sparse aggregation changes."""
+    if given.touches is not None:
+        return given.touches
+    events, counts = _counting(held, given, slice(None))
+    row, place, word = sparse_kernel(slot.aggregation).touch(events, slot.params)
+    return Touches.of(Touched(np.flatnonzero(counts)[row], place, word), len(counts))
 
 
 def lift(slot: SlotPlan, held: Held, given: Input) -> Lifted:
@@ -129,23 +205,23 @@ def _lifted(slot: SlotPlan, held: Held, given: Input, piece: slice) -> Longs:
     """The states of some events alone: the identity where one does not count."""
     if given.words is not None:
         return given.words[piece]
+    events, counts = _counting(held, given, piece)
+    lifted = kernel(slot.aggregation).lift(events, slot.params)
+    if len(lifted) == len(counts):
+        return lifted
+    words = _nothing(slot, len(counts))
+    words[counts] = lifted
+    return words
+
+
+def _counting(held: Held, given: Input, piece: slice) -> tuple[Events, NDArray[np.bool_]]:
+    """Those of some events that count, and which these are."""
     time, tie = held.time[piece], held.tie[piece]
     counts = np.ones(len(time), np.bool_) if given.counts is None else given.counts[piece]
     values = np.zeros(len(time), np.int64) if given.values is None else given.values[piece]
-    events = Events(time, tie, values)
-    if not counts.all():
-        events = Events(time[counts], tie[counts], values[counts])
-    if catalogue.get(slot.aggregation).sparse:
-        row, place, word = sparse_kernel(slot.aggregation).touch(events, slot.params)
-        words = _nothing(slot, len(time))
-        merge_touched(words, np.flatnonzero(counts)[row], place, word, layout(slot.segments))
-        return words
-    lifted = kernel(slot.aggregation).lift(events, slot.params)
-    if len(lifted) == len(time):
-        return lifted
-    words = _nothing(slot, len(time))
-    words[counts] = lifted
-    return words
+    if counts.all():
+        return Events(time, tie, values), counts
+    return Events(time[counts], tie[counts], values[counts]), counts
 
 
 def columns_of(slot: SlotPlan) -> list[str]:
@@ -169,12 +245,12 @@ def _whole(full: Longs) -> Longs:
     return whole
 
 
-def _sweep(slot: SlotPlan, lifted: Lifted, starts: Longs, edges: Edges, out: Longs, decided: bool) -> None:
+def _sweep(slot: SlotPlan, alone: tree.Alone, starts: Longs, edges: Edges, out: Longs, decided: bool) -> None:
     """Every segment of every window, by the sweep that its merge allows; ``decided``: but for the greatest."""
-    words = lifted.words
+    words = alone.words
     windows = edges.low, edges.high, edges.firsts, edges.holes
     for (code, first, size), (_, column, _) in zip(
-        layout(slot.segments).tolist(), lifted.compact.tolist(), strict=True
+        layout(slot.segments).tolist(), alone.compact.tolist(), strict=True
     ):
         merge = Merge(code)
         if merge in ENTRIES:
@@ -195,23 +271,3 @@ def _is_last(
         return False
     kernels.last(words, column, edges.low, edges.high, out, at, IDENTITY[merge])
     return True
-
-
-def _look_closer(slot: SlotPlan, lifted: Lifted, held: Held, edges: Edges, out: Longs) -> None:
-    """The reads that do not know all events of their window, or all where the sweeps are not right."""
-    full, state = layout(slot.segments), identity(slot.segments)
-    offset = held.offset if held.offset is not None else np.zeros(len(held.time), np.int64)
-    nodes = None
-    row = np.arange(len(edges.o))
-    for w, unknown in enumerate(edges.unknown):
-        low, high = edges.low[w], edges.high[w]
-        rows = unknown if lifted.regular else row
-        if len(rows) == 0:
-            continue
-        few = high[rows] - low[rows] <= _FEW
-        common = (lifted.words, offset, state, full, lifted.compact, low, high, edges.o)
-        tree.scan(*common, rows[few], row, out[w])
-        if not few.all():
-            if nodes is None:
-                nodes = tree.build(lifted.words, offset, state, full, lifted.compact)
-            tree.query(nodes, *common, rows[~few], row, out[w])

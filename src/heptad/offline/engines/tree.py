@@ -8,13 +8,57 @@ is right for every aggregation, whatever order its entries have.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
-from heptad.algebra.kernels.merge import merge
+from heptad.algebra.kernels.merge import merge, merge_word
+from heptad.offline.engines.touches import Touches
+
+Longs = NDArray[np.int64]
 
 _BLOCK = 32
 _LEAST, _MOST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+
+
+class Alone(NamedTuple):
+    """The state of every event alone: words (n, w) as the ``compact`` layout has them; or, where ``touches`` has any, no
+    words but those, which merge as ``op`` says of each."""
+
+    words: Longs
+    compact: Longs
+    touches: Touches
+    op: Longs
+
+
+#: (states, least offset, greatest offset) of the nodes.
+Nodes = tuple[Longs, Longs, Longs]
+
+NOBODY = Touches(*(np.empty(0, np.int64) for _ in range(4)))
+
+
+def dense(words: Longs, compact: Longs) -> Alone:
+    """Events that have all words."""
+    return Alone(words, compact, NOBODY, np.empty(0, np.int64))
+
+
+def sparse(touches: Touches, op: Longs) -> Alone:
+    """Events that have few words each."""
+    return Alone(np.empty((0, 0), np.int64), np.empty((0, 3), np.int64), touches, op)
+
+
+@numba.njit(cache=True, nogil=True)
+def _absorb(into, alone, i, one, layout):  # type: ignore[no-untyped-def]
+    """Merge event i into a state; ``one`` is room for a state that is the identity where no event has words."""
+    begin, end, place, word = alone.touches
+    if len(begin) == 0:
+        expand(one, alone.words, i, layout, alone.compact)
+        merge(into, 0, one, 0, layout)
+        return
+    for k in range(begin[i], end[i]):
+        into[place[k]] = merge_word(alone.op[place[k]], into[place[k]], word[k])
 
 
 @numba.njit(cache=True, nogil=True)
@@ -27,9 +71,9 @@ def expand(state, words, i, layout, compact):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def build(words, offsets, identity, layout, compact):  # type: ignore[no-untyped-def]
+def build(alone, offsets, identity, layout):  # type: ignore[no-untyped-def]
     """(states, least, greatest) of the nodes: children of i are 2i and 2i + 1, the root is 1."""
-    blocks = (len(words) + _BLOCK - 1) // _BLOCK
+    blocks = (len(offsets) + _BLOCK - 1) // _BLOCK
     leaves = 1
     while leaves < blocks:
         leaves *= 2
@@ -38,10 +82,9 @@ def build(words, offsets, identity, layout, compact):  # type: ignore[no-untyped
     least = np.full(2 * leaves, _MOST, np.int64)
     greatest = np.full(2 * leaves, _LEAST, np.int64)
     one = identity.copy()
-    for i in range(len(words)):
+    for i in range(len(offsets)):
         node = leaves + i // _BLOCK
-        expand(one, words, i, layout, compact)
-        merge(states[node], 0, one, 0, layout)
+        _absorb(states[node], alone, i, one, layout)
         least[node] = min(least[node], offsets[i])
         greatest[node] = max(greatest[node], offsets[i])
     for node in range(leaves - 1, 0, -1):
@@ -53,7 +96,7 @@ def build(words, offsets, identity, layout, compact):  # type: ignore[no-untyped
 
 
 @numba.njit(cache=True, nogil=True)
-def scan(words, offsets, identity, layout, compact, low, high, o, reads, row, out):  # type: ignore[no-untyped-def]
+def scan(alone, offsets, identity, layout, low, high, o, reads, row, out):  # type: ignore[no-untyped-def]
     """Write to ``out[row[j]]``, for each j in ``reads``, the merge of events [low, high) with offset < o."""
     one = identity.copy()
     for j in reads:
@@ -61,12 +104,11 @@ def scan(words, offsets, identity, layout, compact, low, high, o, reads, row, ou
         into[:] = identity
         for i in range(low[j], high[j]):
             if offsets[i] < o[j]:
-                expand(one, words, i, layout, compact)
-                merge(into, 0, one, 0, layout)
+                _absorb(into, alone, i, one, layout)
 
 
 @numba.njit(cache=True, nogil=True)
-def query(tree, words, offsets, identity, layout, compact, low, high, o, reads, row, out):  # type: ignore[no-untyped-def]
+def query(tree, alone, offsets, identity, layout, low, high, o, reads, row, out):  # type: ignore[no-untyped-def]
     """What `scan` writes, by way of the tree that `build` made."""
     states, least, greatest = tree
     leaves = len(states) // 2
@@ -85,7 +127,7 @@ def query(tree, words, offsets, identity, layout, compact, low, high, o, reads, 
             while first < leaves:
                 first, span = 2 * first, 2 * span
             start = (first - leaves) * _BLOCK
-            end = min(start + span * _BLOCK, len(words))
+            end = min(start + span * _BLOCK, len(offsets))
             if start >= high[j] or end <= low[j] or least[node] >= o[j]:
                 continue
             if low[j] <= start and end <= high[j] and greatest[node] < o[j]:
@@ -96,8 +138,7 @@ def query(tree, words, offsets, identity, layout, compact, low, high, o, reads, 
             else:
                 for i in range(max(start, low[j]), min(end, high[j])):
                     if offsets[i] < o[j]:
-                        expand(one, words, i, layout, compact)
-                        merge(into, 0, one, 0, layout)
+                        _absorb(into, alone, i, one, layout)
 
 
 @numba.njit(cache=True, nogil=True)
