@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
@@ -79,3 +80,14 @@ def test_a_sample_is_spread_over_all_files(tmp_path):
     assert len(set(found)) > 15
     assert min(found) < 5
     assert max(found) > 34
+
+
+def test_what_was_read_of_a_file_is_let_go(tmp_path):
+    path, rows = tmp_path / "large.parquet", 1_000_000
+    noise = np.random.default_rng(0).integers(0, 2**62, rows)
+    parquet.write_table(pa.table({"x": noise}), path, row_group_size=rows // 20)
+    before, most = pa.total_allocated_bytes(), 0
+    for piece in rows_of("it", path).pieces(["x"], rows // 20):
+        assert piece.num_rows == rows // 20
+        most = max(most, pa.total_allocated_bytes() - before)
+    assert most < path.stat().st_size / 3

@@ -110,7 +110,7 @@ class FileRows:
 
     def pieces(self, columns: Sequence[str], size: int) -> Iterator[pa.Table]:
         for path in self.paths:
-            with _reading(self.thing, path), parquet.ParquetFile(path) as file:
+            with _reading(self.thing, path), _opened(path) as file:
                 for batch in file.iter_batches(size, columns=list(columns)):
                     yield pa.Table.from_batches([batch])
 
@@ -122,10 +122,15 @@ class FileRows:
         chosen = groups[:: max(1, len(groups) // 16)]
         parts, each = [], max(1, size // max(len(chosen), 1))
         for path, group in chosen:
-            with _reading(self.thing, path), parquet.ParquetFile(path) as file:
+            with _reading(self.thing, path), _opened(path) as file:
                 batches = file.iter_batches(each, row_groups=[group], columns=list(columns))
                 parts += [pa.Table.from_batches([batch]) for batch in _first(batches)]
         return pa.concat_tables(parts) if parts else self.schema.empty_table().select(list(columns))
+
+
+def _opened(path: Path) -> Any:
+    """A file to read piece by piece: Arrow's prefetch would keep all that was read until the file is closed."""
+    return parquet.ParquetFile(path, pre_buffer=False)
 
 
 def _first(batches: Iterator[Any]) -> list[Any]:
