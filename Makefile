@@ -29,7 +29,7 @@ test: $(TO_DEVELOP) ## every test: make test ARGS='-k ranking'
 	$(PYTEST) --durations=10 $(ARGS)
 
 test-long: $(TO_DEVELOP) ## hours of it: 2,000 interleavings of each aggregation, 200 crash instants, new examples
-	HEPTAD_LONG=1 HYPOTHESIS_PROFILE=long $(PYTEST) --durations=20 tests/parity tests/crash $(ARGS)
+	HEPTAD_LONG=1 HYPOTHESIS_PROFILE=long $(PYTEST) --durations=20 tests/parity tests/crash tests/unit/offline/test_build_equal.py $(ARGS)
 
 check: $(TO_DEVELOP) ## format, lint, types, rooms, fast tests
 	$(BIN)/ruff format --check .

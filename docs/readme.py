@@ -31,6 +31,8 @@ def measured() -> str:
         *_of_read(_result("feature_read")),
     ]
     rows += [*_of_training_set(_result("training_set")), *_of_lookup(_result("lookup_join"))]
+    for name in ("out_of_core", "out_of_core_20gb"):
+        rows += _of_out_of_core(name, _result(name))
     rows += [*_of_ingest(_result("ingest")), *_of_weight(_result("weight"))]
     head = "| what | measured | command |\n|---|---|---|\n"
     return head + "\n".join(f"| {what} | {value} | {command} |" for what, value, command in rows)
@@ -96,6 +98,21 @@ def _of_lookup(joined: dict[str, Any]) -> list[tuple[str, str, str]]:
     what = "point-in-time lookup, 5 tables × 2M rows × 10 columns, 100k label rows, from Parquet"
     value = f"{found['heptad']['seconds']:.2f} s ({_others(found, joined['ratio'])})"
     return [(what, value, f"[`make bench B=B2`]({RESULTS}/lookup_join.json)")]
+
+
+def _of_out_of_core(name: str, built: dict[str, Any]) -> list[tuple[str, str, str]]:
+    parts = []
+    for size, load in built["loads"].items():
+        one = load["contenders"]["heptad"]
+        others = f" ({_others(load['contenders'], load['ratio'])})" if load["ratio"] else ""
+        parts.append(f"{size} {one['seconds']:.0f} s, {one['peak_mb'] / 1e3:.2f} GB{others}")
+    what = f"out of core, Parquet to Parquet, 40 features over 3 keys, limit {built['memory']}: time, peak"
+    command = (
+        "make bench B=B3"
+        if name == "out_of_core"
+        else "python benchmarks/out_of_core.py --gigabytes 20 --memory 2GB"
+    )
+    return [(what, "; ".join(parts), f"[`{command}`]({RESULTS}/{name}.json)")]
 
 
 def _others(found: dict[str, Any], ratio: dict[str, float]) -> str:
