@@ -24,7 +24,8 @@ def test_a_killed_writer_leaves_one_whole_commit(tmp_path):
         for _ in range(draw.randint(0, 40)):
             acknowledged = int(child.stdout.readline())
         child.kill()
-        rest = child.stdout.read().split("\n")[:-1]  # what follows the last newline was cut off
+        with child.stdout:
+            rest = child.stdout.read().split("\n")[:-1]  # what follows the last newline was cut off
         child.wait(timeout=60)
         acknowledged = int(rest[-1]) if rest else acknowledged
         store = EmbeddedStore(tmp_path / "state", "hash")
