@@ -99,7 +99,9 @@ class Aggregation:
     vocabulary (its length for every other value). ``lists``: whether it takes a list column, whose every
     distinct element counts. ``sparse``: whether an event changes one word only, so that the kernel has `touch`.
     ``size``: how many 'numbers' there are. ``state_of``: the aggregation whose state it reads, where it has none of
-    its own: a mean is read from the words of the sum, so that both together take the bytes of one.
+    its own: a mean is read from the words of the sum, so that both together take the bytes of one. ``guarded``:
+    whether the last word of its state says no more than whether the others can be trusted; where its kernel's
+    ``settled(words)`` says that they can, of whatever of these events, an engine need not merge it for a value.
     """
 
     name: str
@@ -117,6 +119,7 @@ class Aggregation:
     sparse: bool = False
     size: Callable[[Params], int] = lambda params: 0
     state_of: str = ""
+    guarded: bool = False
 
     def words(self, params: Params) -> int:
         """Words of one state, 8 bytes each."""

@@ -20,4 +20,5 @@ SPEC = Aggregation(
     segments=lambda params: (Segment(Merge.ADD, 2), Segment(Merge.MAX, 1)),
     define=define,
     options=("decimals",),
+    guarded=True,
 )

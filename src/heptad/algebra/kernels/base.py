@@ -65,6 +65,14 @@ class SparseKernel(Protocol):
     def finalize(words: Words, t: NDArray[np.int64], params: Params) -> Finalized: ...
 
 
+class GuardedKernel(Kernel, Protocol):
+    """The kernel of a guarded aggregation: ``settled(words)`` says whether no value of any of these n events' states,
+    int64 (n, words), however merged, depends on the last word."""
+
+    @staticmethod
+    def settled(words: Words) -> bool: ...
+
+
 def kernel(name: str) -> Kernel:
     """The kernel of the aggregation called ``name``."""
     return cast(Kernel, catalogue.added(name) or _shipped(name))
@@ -73,6 +81,11 @@ def kernel(name: str) -> Kernel:
 def sparse_kernel(name: str) -> SparseKernel:
     """The kernel of the sparse aggregation called ``name``."""
     return cast(SparseKernel, catalogue.added(name) or _shipped(name))
+
+
+def guarded_kernel(name: str) -> GuardedKernel:
+    """The kernel of the guarded aggregation called ``name``."""
+    return cast(GuardedKernel, catalogue.added(name) or _shipped(name))
 
 
 @cache

@@ -28,7 +28,7 @@ def trusted(words: Words) -> NDArray[np.bool_]:
 
 
 def settled(words: Words) -> bool:
-    """Whether the sum of any of these events is trusted: then no finalized sum or mean depends on the third word."""
+    """Whether the sum of any of these events is trusted: then no sum or mean depends on the greatest magnitude."""
     return len(words) * int(words[:, 2].max(initial=0)) < int(_TOO_LARGE)
 
 

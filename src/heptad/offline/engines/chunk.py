@@ -76,7 +76,7 @@ def sweep(work: Work, events: Events, reads: Reads, out: Output) -> None:
         return done[id(values)]
 
     for slot, (plan, given) in enumerate(zip(out.slots, events.inputs, strict=True)):
-        merging = Merging(plan, held, given.through(sort), out.sums[slot])
+        merging = Merging(plan, held, given.through(sort), out.by_membership)
         step = max(_LEAST, _WORDS // (len(out.windows) * plan.words))
         for first in range(0, len(t), step):
             some = slice(first, min(first + step, len(t)))

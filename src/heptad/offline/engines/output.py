@@ -44,12 +44,6 @@ class Output:
         for place, column in enumerate(columns):
             name = places.index(column.slot), self.windows.index(column.window)
             self.reading.setdefault(name, []).append(place)
-        #: Of each slot, whether nothing but the values of sums and means is made of its words.
-        self.sums = [
-            not self.by_membership
-            and all(c.aggregation in ("sum", "mean") for c in columns if c.slot == slot)
-            for slot in places
-        ]
         self._states = {
             name: np.empty((len(row) if self.by_membership else 0, self.slots[name[0]].words), np.int64)
             for name in self.reading

@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heptad.algebra import catalogue
-from heptad.algebra.kernels.base import Events, Touched, kernel, sparse_kernel
+from heptad.algebra.kernels.base import Events, Touched, guarded_kernel, kernel, sparse_kernel
 from heptad.algebra.kernels.merge import identity, layout
-from heptad.algebra.kernels.sum import settled
 from heptad.algebra.spec import ENTRIES, ENTRY, IDENTITY, Merge
 from heptad.offline.engines import kernels, tree
 from heptad.offline.engines.extremes import extremes
@@ -98,16 +97,17 @@ class Lifted(NamedTuple):
 class Merging:
     """A slot's events of a chunk, lifted once, to be merged for any reads.
 
-    ``sums``: only sums and means are made of the words, so that the greatest magnitude is the identity where it
-    decides nothing.
+    ``states``: the words themselves are wanted; for values alone the last word of a guarded aggregation is left the
+    identity where it decides nothing.
     """
 
-    def __init__(self, slot: SlotPlan, held: Held, given: Input, sums: bool = False) -> None:
+    def __init__(self, slot: SlotPlan, held: Held, given: Input, states: bool) -> None:
         self._slot, self._held = slot, held
         self._full, self._state = layout(slot.segments), identity(slot.segments)
         self._offset = held.offset if held.offset is not None else np.zeros(len(held.time), np.int64)
         self._decided = False
-        if catalogue.get(slot.aggregation).sparse:
+        spec = catalogue.get(slot.aggregation)
+        if spec.sparse:
             self._touches: Touches | None = touched(slot, held, given)
             op = merges(slot)
             self._swept = not (op != Merge.ADD).any()
@@ -116,7 +116,8 @@ class Merging:
             self._touches = None
             lifted = lift(slot, held, given)
             self._swept = lifted.regular
-            self._decided = sums and lifted.regular and settled(lifted.words)
+            if spec.guarded and lifted.regular and not states:
+                self._decided = guarded_kernel(spec.name).settled(lifted.words)
             self._alone = tree.dense(lifted.words, lifted.compact)
 
     def __call__(self, edges: Edges) -> Longs:
@@ -128,7 +129,7 @@ class Merging:
             if not self._swept or any(segment.merge in ENTRIES for segment in self._slot.segments):
                 kernels.fill(out, self._state, 0)
             elif self._decided:
-                kernels.fill(out, self._state, 2)
+                kernels.fill(out, self._state, len(self._state) - 1)
             if self._swept:
                 _sweep(self._slot, self._alone, self._held.starts, edges, out, self._decided)
         self._look_closer(edges, out)
@@ -246,7 +247,7 @@ def _whole(full: Longs) -> Longs:
 
 
 def _sweep(slot: SlotPlan, alone: tree.Alone, starts: Longs, edges: Edges, out: Longs, decided: bool) -> None:
-    """Every segment of every window, by the sweep that its merge allows; ``decided``: but for the greatest."""
+    """Every segment of every window, by the sweep that its merge allows; ``decided``: but for the last word."""
     words = alone.words
     windows = edges.low, edges.high, edges.firsts, edges.holes
     for (code, first, size), (_, column, _) in zip(
@@ -257,9 +258,11 @@ def _sweep(slot: SlotPlan, alone: tree.Alone, starts: Longs, edges: Edges, out: 
             kernels.entries(words, column, merge is Merge.LATEST, *windows, out, first, size)
             continue
         for k in range(size):
+            if decided and first + k == out.shape[2] - 1:
+                continue
             if merge is Merge.ADD:
                 kernels.add(words, column + k, *windows, out, first + k)
-            elif not decided and not _is_last(merge, words, column + k, starts, edges, out, first + k):
+            elif not _is_last(merge, words, column + k, starts, edges, out, first + k):
                 extremes(words, column + k, merge is Merge.MAX, *windows, out, first + k)
 
 
