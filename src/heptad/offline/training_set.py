@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from heptad.errors import DataError
 from heptad.offline.engines.local import LocalEngine
 from heptad.offline.facts import FactReader
-from heptad.plan.assemble import assemble
+from heptad.plan.assemble import Assembly
 from heptad.plan.batch import Batch, Column
 from heptad.plan.coding import LocalDictionary
 from heptad.plan.nodes import Plan
@@ -54,7 +54,7 @@ def computed(
     dictionary: LocalDictionary,
     bare: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
-    """`training_set`, with the columns named in ``bare`` as `assemble` leaves them: codes of the dictionary."""
+    """`training_set`, with the columns named in ``bare`` as `Assembly` leaves them: codes of the dictionary."""
     n = len(t)
     lengths = {name: len(column.values) for name, column in rows.items()} | (
         {} if o is None else {"o": len(o)}
@@ -74,4 +74,4 @@ def computed(
         plan, events, t.astype(np.int64, copy=False), known, dictionary, progress, threads=threads
     )
     facts = FactReader(plan, events, t.astype(np.int64, copy=False), known, progress)
-    return assemble(plan, rows, t, engine.fetch, facts, dictionary, bare)
+    return Assembly(plan)(rows, t, engine.fetch, facts, dictionary, bare)

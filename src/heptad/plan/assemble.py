@@ -64,19 +64,6 @@ class FactRead(NamedTuple):
 Facts = Callable[[FactRead], Mapping[str, NDArray[Any]]]
 
 
-def assemble(
-    plan: Plan,
-    request: Mapping[str, Column],
-    t: NDArray[np.int64],
-    fetch: Fetch,
-    facts: Facts,
-    dictionary: Dictionary,
-    bare: frozenset[str] = frozenset(),
-) -> dict[str, NDArray[Any]]:
-    """As `Assembly` of the plan, for one read."""
-    return Assembly(plan)(request, t, fetch, facts, dictionary, bare)
-
-
 class Assembly:
     """A plan made ready for reads: what has to be fetched for its columns is looked up once, not per read."""
 

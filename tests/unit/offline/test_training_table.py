@@ -14,7 +14,7 @@ from heptad.offline.facts import FactReader
 from heptad.offline.frames import to_arrow
 from heptad.offline.table import training_table
 from heptad.offline.training_set import training_set
-from heptad.plan.assemble import assemble
+from heptad.plan.assemble import Assembly
 from heptad.plan.batch import Batch, Column, batch_of, column_of
 from heptad.plan.coding import LocalDictionary
 from heptad.plan.compile import compile_features
@@ -41,7 +41,7 @@ def test_values_depend_on_neither_chunks_nor_threads(world, threads, size):
     dictionary = LocalDictionary()
     engine = LocalEngine(world.plan, events, t, o, dictionary, threads=threads, size=size)
     facts = FactReader(world.plan, events, t, o)
-    got = assemble(world.plan, rows, t, engine.fetch, facts, dictionary)
+    got = Assembly(world.plan)(rows, t, engine.fetch, facts, dictionary)
     want = training_set(world.plan, events, rows, t, o, threads=1)
     assert differences(
         {name: values.tolist() for name, values in want.items()},

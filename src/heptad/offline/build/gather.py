@@ -20,7 +20,7 @@ from heptad.offline.build.shards import Shard, is_stored, remaining
 from heptad.offline.build.spill import Spill
 from heptad.offline.build.types import cast
 from heptad.offline.frames import to_arrow
-from heptad.plan.assemble import as_key, assemble
+from heptad.plan.assemble import Assembly, as_key
 from heptad.plan.batch import Column, column_of
 from heptad.plan.coding import LocalDictionary
 from heptad.plan.nodes import ColumnPlan, DerivedColumn, ExpressionColumn, Plan, RequestColumn
@@ -109,7 +109,7 @@ class Gatherer:
             name = column.source.name if isinstance(column.source, RequestColumn) else ""
             if name.startswith(_STORED):
                 request[name] = _brought(held[column.name], column)
-        return assemble(plan, request, self._labels.times(block), _nothing, _refused, LocalDictionary())
+        return Assembly(plan)(request, self._labels.times(block), _nothing, _refused, LocalDictionary())
 
 
 def _nothing(asked: Sequence[Any]) -> list[Any]:

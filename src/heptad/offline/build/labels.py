@@ -80,7 +80,7 @@ class Labels:
         )
 
     def request(self, block: pa.Table, names: Collection[str]) -> dict[str, Column]:
-        """Columns of the request as `assemble` takes them."""
+        """Columns of the request as `Assembly` takes them."""
         out = {}
         for name in names:
             if name in block.column_names and name in self.fields:

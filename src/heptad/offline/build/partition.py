@@ -19,7 +19,7 @@ from heptad.offline.build.shards import Need, Shard
 from heptad.offline.engines.local import LocalEngine
 from heptad.offline.facts import FactReader
 from heptad.offline.frames import to_arrow
-from heptad.plan.assemble import Facts, Fetch, GroupRead, assemble
+from heptad.plan.assemble import Assembly, Facts, Fetch, GroupRead
 from heptad.plan.batch import Batch, Column
 from heptad.plan.coding import LocalDictionary, decoded
 from heptad.plan.finalize import Finalized
@@ -63,37 +63,33 @@ def load_events(shard: Shard, need: Need, table: pa.Table, texts: Texts, keys: M
     type is equal to one of theirs."""
     held = {}
     for name in need.columns:
-        array = _one(table, name)
+        array = one(table.column(name))
         held[name] = texts.column(array, need.stream.by_name[name])
         if name in keys and _differ(array.type, keys[name]):
             held[name] = Column(held[name].values, np.zeros(len(array), np.bool_))
     n = table.num_rows
-    tie = numbers(_one(table, TIE)).values if need.ties else np.zeros(n, np.int64)
+    tie = numbers(one(table.column(TIE))).values if need.ties else np.zeros(n, np.int64)
     offset = np.zeros(n, np.int64)
     if OFFSET in table.column_names:
-        offset = numbers(_one(table, OFFSET)).values
+        offset = numbers(one(table.column(OFFSET))).values
     elif need.stream.is_table:
         offset = tie
-    return Batch(need.stream, numbers(_one(table, TIME)).values, tie, offset, held)
+    return Batch(need.stream, numbers(one(table.column(TIME))).values, tie, offset, held)
 
 
 def load_keys(
     shard: Shard, fields: Mapping[str, FieldPlan], table: pa.Table, texts: Texts
 ) -> dict[str, Column]:
     """The key columns of rows, as the events have theirs."""
-    return {key: texts.column(_one(table, key), fields[key]) for key in shard.keys}
+    return {key: texts.column(one(table.column(key)), fields[key]) for key in shard.keys}
 
 
 def _differ(one: Any, other: Any) -> bool:
     return is_text(one) != is_text(other)
 
 
-def _one(table: pa.Table, name: str) -> Any:
-    return one(table.column(name))
-
-
 class Answers:
-    """The values of a shard's columns for rows, as Arrow arrays: what `assemble` makes, without its objects."""
+    """The values of a shard's columns for rows, as Arrow arrays: what `Assembly` makes, without its objects."""
 
     def __init__(self, shard: Shard, texts: Texts) -> None:
         self._plan, self._texts = shard.plan, texts
@@ -125,7 +121,7 @@ class Answers:
         def fetched(asked: Sequence[GroupRead]) -> list[list[Finalized]]:
             return [[found[column] for column in read.columns] for read in asked]
 
-        plain = assemble(self._slow, keys, t, fetched, facts, dictionary)
+        plain = Assembly(self._slow)(keys, t, fetched, facts, dictionary)
         out = {name: _array(name, values) for name, values in plain.items()}
         for name, carried in self._fast.items():
             if isinstance(carried.source, WindowColumn):
