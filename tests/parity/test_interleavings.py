@@ -1,6 +1,6 @@
 """Oracle = online = offline, to the last bit, whatever is appended, applied, read and crashed in whatever order.
 
-Every aggregation of the table, on both stores; windows, delays, conditions, keys, list keys, rates, facts and
+Every aggregation of the table, on every store; windows, delays, conditions, keys, list keys, rates, facts and
 lookups are drawn. CI draws 250 interleavings per aggregation and store, the fast suite a few, and
 `make test-long` 2,000 that nobody has seen before.
 """
@@ -25,10 +25,12 @@ from heptad.plan.nodes import Plan
 from heptad.state.store import Store
 from heptad.state.stores.embedded import EmbeddedStore
 from heptad.state.stores.memory import MemoryStore
+from heptad.state.stores.redis import RedisStore
 from heptad.testing import drawing
 from heptad.testing.compare import differences
 from heptad.testing.deployment import Deployment, Seen
 from heptad.testing.interleavings import Interleaving, interleavings, smallest
+from heptad.testing.servers import redis_state
 
 Opener = Callable[[], Store]
 
@@ -47,7 +49,14 @@ def embedded(plan: Plan) -> Iterator[Opener]:
         yield lambda: EmbeddedStore(directory, plan.state_hash, synchronous=False, map_size=1 << 20)
 
 
-STORES = {"memory": memory, "embedded": embedded}
+@contextmanager
+def redis(plan: Plan) -> Iterator[Opener]:
+    """A store at a real server, which stays."""
+    with redis_state() as url:
+        yield lambda: RedisStore(url, plan.state_hash)
+
+
+STORES = {"memory": memory, "embedded": embedded, "redis": redis}
 
 
 def accepted(plan: Plan, log: list[Logged], verdicts: list[str]) -> dict[str, Batch]:

@@ -172,12 +172,13 @@ class _Fetch:
         self._keyed: dict[tuple[int | None, ...], Keyed] = {}
 
     def __call__(self, reads: Sequence[GroupRead]) -> list[list[Finalized]]:
-        return [self._group(read) for read in reads]
+        keyed = [self._keys(self._reader.list_key(asked.group), asked.keys) for asked in reads]
+        found = self._snapshot.many([(asked.group, k.keys) for asked, k in zip(reads, keyed, strict=True)])
+        return [self._group(*each) for each in zip(reads, keyed, found, strict=True)]
 
-    def _group(self, asked: GroupRead) -> list[Finalized]:
-        keys = self._keys(self._reader.list_key(asked.group), asked.keys)
+    def _group(self, asked: GroupRead, keys: Keyed, records: Sequence[bytes | None]) -> list[Finalized]:
         query = self._reader.query(asked.group, asked.columns)
-        words = read(query, self._snapshot.records(asked.group, keys.keys), self._t)
+        words = read(query, records, self._t)
         return keys.spread(query.together(keys.states(query, words), self._t))
 
     def facts(self, asked: FactRead) -> dict[str, NDArray[Any]]:

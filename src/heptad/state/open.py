@@ -1,82 +1,38 @@
-"""Stores by URL: `memory:` and `embedded:///path`."""
+"""Stores by URL: `memory:`, `embedded:///path`, and those of `heptad.state.stores.schemes` at a server."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, NamedTuple
-
 from heptad.errors import StateError
 from heptad.state.store import Store
+from heptad.state.stores.schemes import SCHEMES, Lifetimes, Scheme
 
 
-def _memory(place: str, state_hash: str, readonly: bool) -> Store:
-    from heptad.state.stores.memory import MemoryStore
-
-    if place or readonly:
-        raise StateError(
-            f"the store 'memory:{place}'", "'memory:', opened by the process that writes it",
-            "a path" if place else "readonly", "use embedded:///path to share states between processes",
-        )  # fmt: skip
-    return MemoryStore(state_hash)
-
-
-def _embedded(place: str, state_hash: str, readonly: bool) -> Store:
-    from heptad.state.stores.embedded import EmbeddedStore  # LMDB is loaded where it is used
-
-    return EmbeddedStore(_directory(place), state_hash, readonly=readonly)
-
-
-def _nothing(place: str) -> None:
-    """A state in memory is gone when its store is."""
-
-
-def _discard_embedded(place: str) -> None:
-    from heptad.state.stores.embedded import discard
-
-    discard(_directory(place))
-
-
-def _directory(place: str) -> str:
-    path = place.removeprefix("//")
-    if not path:
-        raise StateError(
-            f"the store 'embedded:{place}'", "a directory", "none", "write embedded:///absolute/path or embedded:path"
-        )  # fmt: skip
-    return path
-
-
-class _Scheme(NamedTuple):
-    """How a kind of store is opened, and emptied."""
-
-    open: Callable[[str, str, bool], Store]
-    discard: Callable[[str], None]
-
-
-_SCHEMES: Final = {"memory": _Scheme(_memory, _nothing), "embedded": _Scheme(_embedded, _discard_embedded)}
-
-
-def open_store(url: str, state_hash: str, *, readonly: bool = False) -> Store:
+def open_store(url: str, state_hash: str, *, readonly: bool = False, lifetimes: Lifetimes = ()) -> Store:
     """The store a URL names, for states of the plan with this ``state_hash``.
 
-    ``memory:`` is empty whenever it is opened; ``embedded:///path`` (or ``embedded:relative/path``) stays.
-    ``readonly`` is for a process beside the one that commits. Raises StateError for an unknown scheme, and
-    where the state is another plan's.
+    ``memory:`` is empty whenever it is opened; ``embedded:///path`` (or ``embedded:relative/path``) and a server's
+    stay. ``readonly`` is for a process beside the one that commits. ``lifetimes``: see `heptad.state.lifetimes`.
+    Raises StateError for an unknown scheme, a server that does not answer, and a state of another plan.
     """
-    scheme, place = _parts(url)
-    return scheme.open(place, state_hash, readonly)
+    return _scheme(url).open(url, state_hash, readonly, lifetimes)
 
 
 def discard_state(url: str) -> None:
     """Empty the store a URL names, whichever plan's state is in there: only where the log can rebuild it."""
-    scheme, place = _parts(url)
-    scheme.discard(place)
+    _scheme(url).discard(url)
 
 
-def _parts(url: str) -> tuple[_Scheme, str]:
-    name, colon, place = url.partition(":")
-    if not colon or name not in _SCHEMES:
+def scheme_names() -> tuple[str, ...]:
+    """The schemes that a store's URL may begin with."""
+    return tuple(SCHEMES)
+
+
+def _scheme(url: str) -> Scheme:
+    name, colon, _ = url.partition(":")
+    if not colon or name not in SCHEMES:
+        examples = dict.fromkeys(scheme.example for scheme in SCHEMES.values())
         raise StateError(
-            f"the store {url!r}", f"a URL of one of: {', '.join(_SCHEMES)}", name or "nothing",
-            "write memory: or embedded:///path",
+            f"the store {url!r}", f"a URL of one of: {', '.join(SCHEMES)}", name or "nothing",
+            f"write {' or '.join(examples)}",
         )  # fmt: skip
-    return _SCHEMES[name], place
+    return SCHEMES[name]

@@ -64,12 +64,23 @@ class Saved:
     values: Sequence[Any]
 
 
+#: Keys of one group whose records are asked for.
+Asked = tuple[int, Sequence[bytes]]
+
+
 class Snapshot(Protocol):
     """A state as of one commit; use it as a context manager and do not keep it open."""
 
     @property
     def meta(self) -> Meta: ...
-    def records(self, group: int, keys: Sequence[bytes]) -> list[bytes | None]: ...
+    def records(self, group: int, keys: Sequence[bytes]) -> list[bytes | None]:
+        """The record of each key of a group, None where there is none."""
+        ...
+
+    def many(self, asked: Sequence[Asked]) -> list[list[bytes | None]]:
+        """`records` of several groups, fetched together."""
+        ...
+
     def values(self, codes: Sequence[int]) -> list[Any]:
         """Dictionary values of codes."""
         ...

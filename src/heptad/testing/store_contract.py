@@ -73,6 +73,9 @@ class StoreContract:
             ]
             assert snapshot.records(7, [ANN, BOB]) == [b"x" * 16, None]
             assert snapshot.records(256 * 7, [ANN]) == [None]
+            asked = [(7, [ANN, BOB]), (0, []), (0, [BOB, ANN]), (9, [ANN])]
+            assert snapshot.many(asked) == [[b"x" * 16, None], [], [b"", b"12345678"], [None]]
+            assert snapshot.many([]) == []
         store.commit(Commit(meta(2), {(0, ANN): b"87654321"}))
         with store.snapshot() as snapshot:
             assert snapshot.records(0, [ANN]) == [b"87654321"]

@@ -25,7 +25,7 @@ import lmdb
 import msgspec
 
 from heptad.errors import StateError
-from heptad.state.store import Commit, Meta, OtherPlan, Saved, check_follows, other_plan
+from heptad.state.store import Asked, Commit, Meta, OtherPlan, Saved, check_follows, other_plan
 
 T = TypeVar("T")
 
@@ -232,6 +232,9 @@ class EmbeddedSnapshot:
     def records(self, group: int, keys: Sequence[bytes]) -> list[bytes | None]:
         get, prefix = self.txn.get, b"r" + _U16.pack(group)
         return [get(prefix + key) for key in keys]
+
+    def many(self, asked: Sequence[Asked]) -> list[list[bytes | None]]:
+        return [self.records(group, keys) for group, keys in asked]
 
     def values(self, codes: Sequence[int]) -> list[Any]:
         decoded = self._decoded

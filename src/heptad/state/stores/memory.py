@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Sequence
 from typing import Any, Self
 
-from heptad.state.store import Commit, Meta, Saved, check_follows
+from heptad.state.store import Asked, Commit, Meta, Saved, check_follows
 
 _Records = dict[tuple[int, bytes], bytes]
 
@@ -93,6 +93,9 @@ class MemorySnapshot:
             if not kept:
                 return [live.get((group, key)) for key in keys]
             return [kept[group, key] if (group, key) in kept else live.get((group, key)) for key in keys]
+
+    def many(self, asked: Sequence[Asked]) -> list[list[bytes | None]]:
+        return [self.records(group, keys) for group, keys in asked]
 
     def values(self, codes: Sequence[int]) -> list[Any]:
         return list(map(self._values.__getitem__, codes))
