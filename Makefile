@@ -53,10 +53,12 @@ clean: ## remove .venv and every cache made here
 	find src tests $(wildcard benchmarks) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup-integration: ## install the programs that the integration tests drive (Debian, as root)
-	@if command -v chromium > /dev/null; then echo "chromium is here"; \
+	@missing=; command -v chromium > /dev/null || missing="$$missing chromium"; \
+	command -v redis-server > /dev/null || command -v valkey-server > /dev/null || missing="$$missing redis-server"; \
+	if [ -z "$$missing" ]; then echo "all of them are here"; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
-	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium; \
-	else echo "not root on Debian: install chromium yourself, or its tests are skipped with the reason"; fi
+	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; \
+	else echo "not root on Debian: install$$missing yourself, or their tests are skipped with the reason"; fi
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -17,6 +17,8 @@ from typing import Any
 
 import heptad as hp
 from heptad.plan.compile import compile_features
+from heptad.state.open import open_store
+from heptad.state.store import Store
 from heptad.state.stores.embedded import EmbeddedStore
 from heptad.state.stores.memory import MemoryStore
 from heptad.streams.clock import ReplayClock
@@ -73,19 +75,26 @@ def say(*message: int) -> None:
     os.write(1, MESSAGE.pack(*message))
 
 
-def opened(directory: Path, clock: ReplayClock) -> tuple[Log, EmbeddedStore, Ingest, DeadLetters]:
-    """What a process opens. The store's syncs are left out: kill -9 does not need them."""
+def store_at(url: str) -> Store:
+    """The store of a URL. An embedded one's syncs are left out: kill -9 does not need them."""
+    if url.startswith("embedded:"):
+        return EmbeddedStore(url.removeprefix("embedded:"), PLAN.state_hash, synchronous=False)
+    return open_store(url, PLAN.state_hash)
+
+
+def opened(directory: Path, url: str, clock: ReplayClock) -> tuple[Log, Store, Ingest, DeadLetters]:
+    """What a process opens."""
     log = Log.open(directory / "log", segment_bytes=SEGMENT_BYTES)
-    store = EmbeddedStore(directory / "state", PLAN.state_hash, synchronous=False)
+    store = store_at(url)
     letters = DeadLetters.open(directory / "dead.jsonl")
     return log, store, Ingest.open(PLAN, log, store, clock, letters), letters
 
 
-def child(directory: Path, life: int) -> None:
+def child(directory: Path, url: str, life: int) -> None:
     say(BORN, os.getpid(), 0)
     rng = Random(life)
     clock = ReplayClock(EPOCH)
-    log, _, (appender, applier), _ = opened(directory, clock)
+    log, _, (appender, applier), _ = opened(directory, url, clock)
     clock.advance_to(EPOCH + log.end * SECOND)  # about a sale a second
     applier.fill = rng.choice((1, 1 << 60))  # an empty state is filled in one pass, or in commits
 
@@ -128,7 +137,7 @@ if __name__ == "__main__":
         pid = os.fork()
         if pid == 0:
             try:
-                child(Path(sys.argv[1]), life)
+                child(Path(sys.argv[1]), sys.argv[2], life)
             finally:
                 os._exit(1)
         os.waitpid(pid, 0)

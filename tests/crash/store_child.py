@@ -5,14 +5,22 @@ from __future__ import annotations
 import sys
 
 from heptad.state.keys import encode
-from heptad.state.store import Commit, Meta
+from heptad.state.open import open_store
+from heptad.state.store import Commit, Meta, Store
 from heptad.state.stores.embedded import EmbeddedStore
 
 KEYS = [encode((i,)) for i in range(50)]
 
 
+def store_at(url: str) -> Store:
+    """The store of a URL; an embedded one so small that it also grows now and then."""
+    if url.startswith("embedded:"):
+        return EmbeddedStore(url.removeprefix("embedded:"), "hash", map_size=1 << 18)
+    return open_store(url, "hash")
+
+
 def main() -> None:
-    store = EmbeddedStore(sys.argv[1], "hash", map_size=1 << 18)  # small, so that it also grows now and then
+    store = store_at(sys.argv[1])
     n = store.saved().meta.frontier or 0
     while True:
         n += 1

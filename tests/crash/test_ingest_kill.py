@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -17,30 +17,42 @@ from ingest_child import BORN, DEAD, EPOCH, MESSAGE, PLAN, USERS, opened
 from heptad.online.reader import Answer, Reader
 from heptad.oracle.oracle import Oracle
 from heptad.plan.batch import Logged, column_of
+from heptad.state.open import discard_state
 from heptad.streams.clock import ReplayClock
 from heptad.streams.payload import Codec
 from heptad.testing.compare import differences
+from heptad.testing.servers import redis_state
 
 INSTANTS = 200 if "HEPTAD_LONG" in os.environ else 50
 REQUESTS = [{"sale": 0, "user": user, "item": f"i{user}", "amount": None} for user in range(USERS)]
 
 
+@pytest.fixture(params=["embedded", "redis"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where the state is: on this disk, or at a server that lives on."""
+    if request.param == "embedded":
+        yield f"embedded:{tmp_path / 'state'}"
+    else:
+        with redis_state() as url:
+            yield url
+
+
 @pytest.mark.slow
-def test_nothing_acknowledged_is_lost_or_counted_twice_by_kill_9(tmp_path: Path) -> None:
+def test_nothing_acknowledged_is_lost_or_counted_twice_by_kill_9(tmp_path: Path, url: str) -> None:
     rng = random.Random(20240229)
     acknowledged: dict[int, tuple[int, int]] = {}
     behind = 0
-    script = [sys.executable, str(Path(__file__).with_name("ingest_child.py")), str(tmp_path)]
+    script = [sys.executable, str(Path(__file__).with_name("ingest_child.py")), str(tmp_path), url]
     with subprocess.Popen(script, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         for _ in range(INSTANTS):
             if rng.random() < 0.4:  # the state is a checkpoint: without it a child begins with a backfill
-                shutil.rmtree(tmp_path / "state", ignore_errors=True)
+                discard_state(url)
             process.stdin.write(b"x")
             process.stdin.flush()
             kill_one(process.stdout, rng, acknowledged)
-            behind += check(tmp_path, acknowledged) > 0
+            behind += check(tmp_path, url, acknowledged) > 0
         process.stdin.close()
     assert len(acknowledged) > 20 * INSTANTS
     assert behind > INSTANTS // 3, "the state often had to catch up"
@@ -71,10 +83,10 @@ def note(message: tuple[int, int, int], acknowledged: dict[int, tuple[int, int]]
     acknowledged[offset] = sale, time
 
 
-def check(directory: Path, acknowledged: dict[int, tuple[int, int]]) -> int:
+def check(directory: Path, url: str, acknowledged: dict[int, tuple[int, int]]) -> int:
     """The log has it all; the state is the oracle's as it was left, and after it caught up. Records it was behind."""
     clock = ReplayClock(EPOCH)
-    log, store, (_, applier), letters = opened(directory, clock)
+    log, store, (_, applier), letters = opened(directory, url, clock)
     try:
         records = Codec(PLAN).logged(log.read_columns(0))
         for offset, (sale, time) in acknowledged.items():

@@ -7,18 +7,30 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from store_child import store_at
+
 from heptad.state.keys import encode
 from heptad.state.store import Meta, Saved
-from heptad.state.stores.embedded import EmbeddedStore
+from heptad.testing.servers import redis_state
 
 KILLS = 8
 
 
-def test_a_killed_writer_leaves_one_whole_commit(tmp_path):
+@pytest.fixture(params=["embedded", "redis"])
+def url(request, tmp_path):
+    if request.param == "embedded":
+        yield f"embedded:{tmp_path / 'state'}"
+    else:
+        with redis_state() as url:
+            yield url
+
+
+def test_a_killed_writer_leaves_one_whole_commit(url):
     draw, acknowledged = random.Random(2), 0
     for _ in range(KILLS):
         child = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("store_child.py")), str(tmp_path / "state")],
+            [sys.executable, str(Path(__file__).with_name("store_child.py")), url],
             stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         for _ in range(draw.randint(0, 40)):
@@ -28,7 +40,7 @@ def test_a_killed_writer_leaves_one_whole_commit(tmp_path):
             rest = child.stdout.read().split("\n")[:-1]  # what follows the last newline was cut off
         child.wait(timeout=60)
         acknowledged = int(rest[-1]) if rest else acknowledged
-        store = EmbeddedStore(tmp_path / "state", "hash")
+        store = store_at(url)
         saved, n = store.saved(), store.saved().meta.frontier or 0
         assert acknowledged <= n <= acknowledged + 1
         if n:

@@ -17,8 +17,10 @@ from heptad.plan.nodes import Plan
 from heptad.state import fill as filling
 from heptad.state.ids import unpacked
 from heptad.state.store import Commit, Store
+from heptad.state.stores import redis as at_server
 from heptad.state.stores.embedded import EmbeddedStore
 from heptad.state.stores.memory import MemoryStore
+from heptad.state.stores.redis import RedisStore
 from heptad.streams import appender as appenders
 from heptad.streams.appender import Posted
 from heptad.streams.clock import ReplayClock
@@ -28,6 +30,7 @@ from heptad.streams.log import Log
 from heptad.testing.compare import differences
 from heptad.testing.dice import Dice
 from heptad.testing.faults import FaultyFiles
+from heptad.testing.servers import redis_state
 from heptad.times import SECOND
 
 NEVER = 1 << 60
@@ -115,6 +118,14 @@ def test_a_filled_state_on_disk_reads_as_the_replayed_one_and_pieces_change_noth
     monkeypatch.setattr(appenders, "BULK", 1)
     for seed in range(12):
         lives_are_alike(seed, 40, lambda name, seed=seed: EmbeddedStore(tmp_path / str(seed), name))  # type: ignore[misc]
+
+
+def test_a_filled_state_at_a_server_reads_as_the_replayed_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(at_server, "CHUNK", 3)
+    monkeypatch.setattr(at_server, "FILL", 5)
+    for seed in range(12):
+        with redis_state() as url:
+            lives_are_alike(seed, 40, lambda name, url=url: RedisStore(url, name))  # type: ignore[misc]
 
 
 class Dies(MemoryStore):

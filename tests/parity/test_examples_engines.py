@@ -16,6 +16,7 @@ from heptad.plan.nodes import Plan
 from heptad.state.store import Store
 from heptad.state.stores.embedded import EmbeddedStore
 from heptad.state.stores.memory import MemoryStore
+from heptad.state.stores.redis import RedisStore
 from heptad.streams.clock import ReplayClock
 from heptad.streams.ingest import Ingest
 from heptad.streams.log import Log
@@ -23,11 +24,13 @@ from heptad.testing.compare import same
 from heptad.testing.examples import Example, records_of
 from heptad.testing.examples_table import EXAMPLES
 from heptad.testing.faults import FaultyFiles
+from heptad.testing.servers import redis_url
 
 every_example = pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: f"{e.rule}: {e.says}")
 STORES: dict[str, Callable[[Plan, Path], Store]] = {
     "memory": lambda plan, path: MemoryStore(plan.state_hash),
     "embedded": lambda plan, path: EmbeddedStore(path, plan.state_hash, synchronous=False, map_size=1 << 20),
+    "redis": lambda plan, path: RedisStore(redis_url(path), plan.state_hash),
 }
 
 

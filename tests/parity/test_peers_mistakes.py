@@ -22,9 +22,11 @@ from heptad.plan.compile import compile_features
 from heptad.plan.nodes import Plan
 from heptad.state.stores.embedded import EmbeddedStore
 from heptad.state.stores.memory import MemoryStore
+from heptad.state.stores.redis import RedisStore
 from heptad.testing.compare import differences
 from heptad.testing.deployment import Deployment
 from heptad.testing.interleavings import Append, Apply, Crash, Read, Wait
+from heptad.testing.servers import redis_url
 from heptad.testing.strategies import Post
 from heptad.times import DAY, HOUR, MINUTE, SECOND, instant
 
@@ -55,11 +57,13 @@ def plan(**dynamic: Any) -> Plan:
 COUNT = plan(n=Shown.per("user").count("1h"))
 
 
-@pytest.fixture(params=["memory", "embedded"])
+@pytest.fixture(params=["memory", "embedded", "redis"])
 def store(request: pytest.FixtureRequest, tmp_path: Any) -> Any:
     """Opens a store for a plan, the same one again after a crash."""
     if request.param == "memory":
         return lambda plan: lambda: MemoryStore(plan.state_hash)
+    if request.param == "redis":
+        return lambda plan: lambda: RedisStore(redis_url(tmp_path), plan.state_hash)
     return lambda plan: lambda: EmbeddedStore(tmp_path, plan.state_hash, synchronous=False, map_size=1 << 22)
 
 

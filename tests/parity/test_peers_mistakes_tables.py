@@ -23,7 +23,9 @@ from heptad.plan.nodes import Plan
 from heptad.state.store import Store
 from heptad.state.stores.embedded import EmbeddedStore
 from heptad.state.stores.memory import MemoryStore
+from heptad.state.stores.redis import RedisStore
 from heptad.testing.compare import differences
+from heptad.testing.servers import redis_url
 from heptad.testing.tiny_applier import StandingClock, TinyApplier
 from heptad.times import HOUR, MINUTE
 
@@ -61,6 +63,7 @@ NIGHT = 1_700_000_000_000_000
 STORES: dict[str, Callable[[Path], Store]] = {
     "memory": lambda path: MemoryStore(PLAN.state_hash),
     "embedded": lambda path: EmbeddedStore(path, PLAN.state_hash, synchronous=False, map_size=1 << 20),
+    "redis": lambda path: RedisStore(redis_url(path), PLAN.state_hash),
 }
 Row = tuple[str, dict[str, Any]]
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from heptad.errors import DeclarationError
+from heptad.errors import DeclarationError, StateError
 from heptad.run.source import Source, source
 from heptad.run.target import Target
+from heptad.state.open import deployed
 
 FILE = "heptad.toml"
 CLOCKS = ("wall", "replay")
-STORES = ("memory:", "embedded:")
 
 
 @dataclass(frozen=True)
@@ -123,15 +123,19 @@ def _profile(target: Target, name: str, path: Path, table: Mapping[str, Any]) ->
             raise DeclarationError(
                 f"{key} of {thing}", "a directory", repr(said[key]), f"write for example {settings[key]!r}"
             )
-    if not said["store"].startswith(STORES) or said["store"] == "embedded:":
+    try:
+        store = deployed(said["store"], target.name)
+        if store == "embedded:":
+            raise StateError("the store", "a directory", "none", "write embedded:PATH")
+    except StateError as error:
         raise DeclarationError(
-            f"store of {thing}", "'memory:' or 'embedded:PATH'", repr(said["store"]),
+            f"store of {thing}", "'memory:', 'embedded:PATH' or 'redis://HOST:PORT/DB'", repr(said["store"]),
             f"write for example {settings['store']!r}",
-        )  # fmt: skip
+        ) from error  # fmt: skip
     package = target.module.__name__.rpartition(".")[0]
     sources = {stream: source(stream, table[stream], path.resolve().parent, package) for stream in streams}
     return Profile(
-        name, path, said["clock"], Path(said["log"]), said["store"], Path(said["registry"]),
+        name, path, said["clock"], Path(said["log"]), store, Path(said["registry"]),
         MappingProxyType(sources),
     )  # fmt: skip
 

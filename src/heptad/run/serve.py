@@ -23,6 +23,7 @@ from heptad.serving import server
 from heptad.serving.prediction_log import PredictionLog
 from heptad.serving.scorer import Scorer
 from heptad.serving.service import Service
+from heptad.state.open import discard_state
 from heptad.streams.appender import Appender
 from heptad.streams.applier import Applier
 from heptad.streams.clock import Clock, ReplayClock, WallClock
@@ -68,15 +69,15 @@ def service(
     """A service from what the profile names. An empty log is filled from the profile's sources first."""
     plan = target.system.plan
     if fresh:
-        for path in (profile.log, predictions_of(profile), state_directory(profile)):
-            if path is not None:
-                shutil.rmtree(path, ignore_errors=True)
+        for path in (profile.log, predictions_of(profile)):
+            shutil.rmtree(path, ignore_errors=True)
+        discard_state(profile.store)
     scorer = _champion(target, profile, plan, say)
     if _is_empty(profile.log):
         _post_history(target, profile, say)
     with ExitStack() as stack:
         log = stack.enter_context(Log.open(profile.log))
-        store = open_state(profile.store, plan, log)
+        store = open_state(profile.store, plan, log, expires=profile.clock == "wall")
         stack.callback(store.close)
         predictions = stack.enter_context(PredictionLog.open(predictions_of(profile)))
         letters = DeadLetters.open(profile.log.parent / "dead_letters.jsonl")
@@ -94,12 +95,6 @@ def service(
 def predictions_of(profile: Profile) -> Path:
     """Where the decisions of a deployment are kept: beside its log."""
     return profile.log.parent / "predictions"
-
-
-def state_directory(profile: Profile) -> Path | None:
-    """The directory of an embedded store; None for one in memory."""
-    scheme, _, place = profile.store.partition(":")
-    return Path(place.removeprefix("//")) if scheme == "embedded" else None
 
 
 def _champion(target: Target, profile: Profile, plan: Plan, say: Say) -> Scorer | None:

@@ -22,9 +22,18 @@ def discard_state(url: str) -> None:
     _scheme(url).discard(url)
 
 
-def scheme_names() -> tuple[str, ...]:
-    """The schemes that a store's URL may begin with."""
-    return tuple(SCHEMES)
+def deployed(url: str, name: str) -> str:
+    """The URL of a deployment's store: at a server, whose URL says no name of its own, the deployment's ``name``.
+
+    >>> deployed("redis://localhost:6379/0", "shop")
+    'redis://localhost:6379/0?name=shop'
+
+    Raises StateError for what is no store's URL.
+    """
+    scheme = _scheme(url)
+    if not scheme.shared or "name=" in url.partition("?")[2]:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}name={name}"
 
 
 def _scheme(url: str) -> Scheme:

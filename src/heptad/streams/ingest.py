@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import NamedTuple
 
 from heptad.errors import StateError
 from heptad.plan.nodes import Plan
+from heptad.state.lifetimes import lifetimes_of
 from heptad.state.open import discard_state, open_store
 from heptad.state.store import OtherPlan, Store
 from heptad.streams.appender import Appender
@@ -15,23 +17,24 @@ from heptad.streams.dead_letters import DeadLetters
 from heptad.streams.log import Log
 
 
-def open_state(url: str, plan: Plan, log: Log) -> Store:
+def open_state(url: str, plan: Plan, log: Log, *, expires: bool = False) -> Store:
     """The store a URL names, as a state of this plan and this log; emptied first where it is another's.
 
     A state is a checkpoint of the log: one that another plan made, or that covers more records than the log
-    holds (its disk came back from an older copy), is discarded, and the applier rebuilds it. Raises StateError
-    where that is needed and the log no longer begins at its beginning.
+    holds (its disk came back from an older copy), is discarded, and the applier rebuilds it. ``expires``: events
+    come by the wall clock, so a store at a server may forget records that no read can need. Raises StateError where that is needed and the log no longer begins at its beginning.
     """
     reason = _unfit(url, plan, log)
+    lifetimes = lifetimes_of(plan) if expires else ()
     if reason is None:
-        return open_store(url, plan.state_hash)
+        return open_store(url, plan.state_hash, lifetimes=lifetimes)
     if log.first > 0:
         raise StateError(
             f"the state at {url}", "a whole log to rebuild it from", f"a log from offset {log.first} ({reason})",
             "restore the log's older segments, or the state that fits it",
         ) from reason  # fmt: skip
     discard_state(url)
-    return open_store(url, plan.state_hash)
+    return open_store(url, plan.state_hash, lifetimes=lifetimes)
 
 
 def _unfit(url: str, plan: Plan, log: Log) -> StateError | None:
@@ -40,13 +43,13 @@ def _unfit(url: str, plan: Plan, log: Log) -> StateError | None:
         store = open_store(url, plan.state_hash)
     except OtherPlan as error:
         return error
-    try:
-        with store.snapshot() as snapshot:
-            check_covered(snapshot.meta, log)
-    except StateError as error:
-        return error
-    finally:
-        store.close()
+    with closing(store):
+        with store.snapshot() as snapshot:  # a server that does not answer is no reason to empty it
+            meta = snapshot.meta
+        try:
+            check_covered(meta, log)
+        except StateError as error:
+            return error
     return None
 
 

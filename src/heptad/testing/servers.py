@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
+from urllib.parse import quote
 
 import pytest
 
@@ -109,12 +110,17 @@ def shared_redis() -> RedisServer:
     return server
 
 
+def redis_url(name: object) -> str:
+    """The URL of a state of this name at the shared server."""
+    return shared_redis().url(quote(str(name), safe=""))
+
+
 @contextmanager
 def redis_state() -> Iterator[str]:
     """The URL of a state that is not there yet, at the shared server; removed afterwards."""
     from heptad.state.open import discard_state
 
-    url = shared_redis().url(f"state-{next(_numbers)}")
+    url = redis_url(f"state-{next(_numbers)}")
     try:
         yield url
     finally:

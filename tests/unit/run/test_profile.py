@@ -110,8 +110,8 @@ def test_a_config_that_is_not_there(here):
         (f'[dev]\n{SOURCES}clock = "sun"\n', "clock of profile [dev] in {p}", "'wall' or 'replay'", "'sun'", "use 'replay' for historical data and 'wall' for live events"),
         (f"[dev]\n{SOURCES}clock = 3\n", "clock of profile [dev] in {p}", "text", "3", 'write clock = "..."'),
         (f'[dev]\n{SOURCES}log = "kafka://broker"\n', "log of profile [dev] in {p}", "a directory", "'kafka://broker'", "write for example '.heptad/videos/log'"),
-        (f'[dev]\n{SOURCES}store = "redis://host"\n', "store of profile [dev] in {p}", "'memory:' or 'embedded:PATH'", "'redis://host'", "write for example 'embedded:.heptad/videos/state'"),
-        (f'[dev]\n{SOURCES}store = "embedded:"\n', "store of profile [dev] in {p}", "'memory:' or 'embedded:PATH'", "'embedded:'", "write for example 'embedded:.heptad/videos/state'"),
+        (f'[dev]\n{SOURCES}store = "kafka://host"\n', "store of profile [dev] in {p}", "'memory:', 'embedded:PATH' or 'redis://HOST:PORT/DB'", "'kafka://host'", "write for example 'embedded:.heptad/videos/state'"),
+        (f'[dev]\n{SOURCES}store = "embedded:"\n', "store of profile [dev] in {p}", "'memory:', 'embedded:PATH' or 'redis://HOST:PORT/DB'", "'embedded:'", "write for example 'embedded:.heptad/videos/state'"),
         ('[dev]\nFilm = 3\nRating = "x.csv"\n', "source of Film", "text such as 'python:module:function' or 'data/*.parquet'", "3", "write it in quotes"),
         ('[dev]\nFilm = "python:films"\nRating = "x.csv"\n', "source of Film", "python:module:function", "'python:films'", "write for example 'python:.data:films'"),
         ('[dev]\nFilm = "s3://bucket/films.parquet"\nRating = "x.csv"\n', "source of Film", "python:module:function, or a path or pattern that ends in .parquet, .csv, .jsonl", "'s3://bucket/films.parquet'", "put the rows into such a file, or return them from a function"),
@@ -126,3 +126,13 @@ def test_a_mistake_in_the_file_is_one_error_that_mends_it(here, text, thing, exp
     said = {"p": path, "d": here}
     parts = (error.thing, error.expected, error.got, error.fix)
     assert parts == (thing.format(**said), expected.format(**said), got, fix)
+
+
+def test_a_state_at_a_server_is_named_after_its_system(here):
+    for store, named in {
+        "redis://host:6379/0": "redis://host:6379/0?name=videos",
+        "redis://host/0?timeout=50ms": "redis://host/0?timeout=50ms&name=videos",
+        "redis://host/0?name=other": "redis://host/0?name=other",
+    }.items():
+        path = write(here / "x.toml", f'[dev]\n{SOURCES}store = "{store}"\n')
+        assert load_profile(VIDEOS, path=path).store == named

@@ -33,7 +33,7 @@ def test_a_relative_path(tmp_path, monkeypatch):
     assert (tmp_path / "state" / "x").is_dir()
 
 
-@pytest.mark.parametrize("url", ["redis://localhost", "", "memory", "/tmp/state", "EMBEDDED:x"])
+@pytest.mark.parametrize("url", ["kafka://localhost", "", "memory", "/tmp/state", "EMBEDDED:x"])
 def test_an_unknown_scheme_names_the_known_ones(url):
     with pytest.raises(StateError, match="one of: memory, embedded"):
         open_store(url, "hash")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple, NoReturn
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from heptad.errors import DeclarationError, MissingExtra, StateError
@@ -66,4 +68,24 @@ class Address(NamedTuple):
         return redis.Redis.from_url(
             self.url, socket_timeout=timeout, socket_connect_timeout=timeout,
             retry=Retry(NoBackoff(), int(again), supported_errors=(redis.ConnectionError,)),
+        )  # fmt: skip
+
+    @contextmanager
+    def trouble(self, expected: str) -> Iterator[None]:
+        """What the server or the way to it does wrong, as a StateError."""
+        try:
+            yield
+        except redis.RedisError as error:
+            if "NOTOWNER" in str(error):
+                self.fenced()
+            raise StateError(
+                self.thing, expected, f"{type(error).__name__}: {error}",
+                "look at the server: what was not committed is safe in the log and is applied once it answers",
+            ) from error  # fmt: skip
+
+    def fenced(self) -> NoReturn:
+        """Raise the StateError of a process that commits no longer."""
+        raise StateError(
+            self.thing, "one process that commits", "a commit of another process, or a state that was lost",
+            "stop the other process, or give each its own ?name=",
         )  # fmt: skip

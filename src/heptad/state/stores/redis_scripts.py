@@ -24,9 +24,10 @@ end
 return #KEYS - 4
 """
 
-#: Make a commit visible once all of its records were put. KEYS: owner, commit, begun, undo, meta, ids, pending.
+#: Make a commit visible once all of its records were put. KEYS: owner, commit, begun, undo, meta, ids, pending, values.
 #: ARGV: owner, commit before, commit begun, fields in undo, milliseconds that undo stays, meta before ('' for
-#: none), meta; then four lists with their lengths before them: ids to drop, ids to add (field, value, ...), and the same of pending events.
+#: none), meta; then, of ids, pending events and values in turn, what to drop (how many, field, ...) and what to
+#: add (how many, field, value, ...), both counted in words.
 FINISH: Final = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] or (redis.call('GET', KEYS[2]) or '0') ~= ARGV[2] then
   return redis.error_reply('NOTOWNER')
@@ -43,7 +44,7 @@ local function each(step, act)
   for i = at + 1, last, step do act(ARGV[i], ARGV[i + 1]) end
   at = last + 1
 end
-for place = 6, 7 do
+for place = 6, 8 do
   each(1, function(field) redis.call('HDEL', KEYS[place], field) end)
   each(2, function(field, value) redis.call('HSET', KEYS[place], field, value) end)
 end

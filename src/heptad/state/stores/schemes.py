@@ -12,11 +12,14 @@ Lifetimes = Sequence[int | None]
 
 
 class Scheme(NamedTuple):
-    """How a kind of store is opened (URL, state hash, read only, lifetimes of records), and emptied (URL)."""
+    """How a kind of store is opened (URL, state hash, read only, lifetimes of records), and emptied (URL); ``shared``:
+    several states can be at one place, by name.
+    """
 
     example: str
     open: Callable[[str, str, bool, Lifetimes], Store]
     discard: Callable[[str], None]
+    shared: bool = False
 
 
 def _memory(url: str, state_hash: str, readonly: bool, lifetimes: Lifetimes) -> Store:
@@ -67,7 +70,7 @@ def _discard_redis(url: str) -> None:
     discard(url)
 
 
-_AT_A_SERVER: Final = Scheme("redis://host:6379/0?name=NAME", _redis, _discard_redis)
+_AT_A_SERVER: Final = Scheme("redis://host:6379/0?name=NAME", _redis, _discard_redis, shared=True)
 
 SCHEMES: Final[Mapping[str, Scheme]] = {
     "memory": Scheme("memory:", _memory, _nothing),
