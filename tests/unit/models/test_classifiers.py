@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lightgbm
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -141,6 +142,19 @@ def test_contributions_add_up_to_the_log_odds():
     assert parts.shape == (len(x), 4)
     np.testing.assert_allclose(parts.sum(axis=1), np.log(p / (1 - p)), atol=1e-9)
     assert model.importance().argmax() == 0
+
+
+def test_trees_predict_what_lightgbm_predicts_the_kernels_know_or_not(tmp_path):
+    x, y = data()
+    for number, kind in enumerate(({}, {"linear_tree": True}, {"boosting": "rf", "bagging_fraction": 0.5})):
+        model = GBDT(trees=20, row_share=0.5).fit(x, y)
+        model.save(tmp_path / str(number))
+        parameters = {"objective": "binary", "bagging_freq": 1, "verbosity": -1, "num_threads": 1} | kind
+        booster = lightgbm.train(parameters, lightgbm.Dataset(x, y, params=parameters), 20)
+        (tmp_path / str(number) / "gbdt.txt").write_text(booster.model_to_string())
+        loaded = GBDT.load(tmp_path / str(number))
+        np.testing.assert_array_equal(loaded.predict_proba(x), booster.predict(x))
+        assert loaded.predict_proba(x[:0]).shape == (0,)
 
 
 def test_trees_do_not_depend_on_the_number_of_threads():

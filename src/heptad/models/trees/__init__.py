@@ -1,0 +1,1 @@
+"""Trees of LightGBM, walked for a few hundred rows at once, to the same bits."""
