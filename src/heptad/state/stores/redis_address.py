@@ -19,6 +19,7 @@ except ImportError as error:
 
 #: Valkey speaks the protocol, and redis-py speaks to it.
 _SPOKEN: Final = {"valkey": "redis", "valkeys": "rediss"}
+_ROOM: Final = 1 << 20  #: bytes taken from a socket at a time: an answer of 500 records is that long
 
 
 class Address(NamedTuple):
@@ -66,7 +67,7 @@ class Address(NamedTuple):
         that the server has closed meanwhile is replaced and the command sent once more.
         """
         return redis.Redis.from_url(
-            self.url, socket_timeout=timeout, socket_connect_timeout=timeout,
+            self.url, socket_timeout=timeout, socket_connect_timeout=timeout, socket_read_size=_ROOM,
             retry=Retry(NoBackoff(), int(again), supported_errors=(redis.ConnectionError,)),
         )  # fmt: skip
 
