@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heptad.declare.types import Kind
-from heptad.errors import ReadError
+from heptad.errors import ReadError, StateError
 from heptad.online.keying import Coded, Keyed, code, keyed
 from heptad.plan.assemble import Assembly, FactRead, GroupRead
 from heptad.plan.batch import Column
@@ -22,6 +22,7 @@ from heptad.state import tables
 from heptad.state.layout import layouts_of
 from heptad.state.read import Query, combine, read
 from heptad.state.store import Meta, Snapshot, Store
+from heptad.state.tally import Counts, TallyReader
 from heptad.times import format_instant
 
 
@@ -51,6 +52,10 @@ class Reader:
         self._queries: dict[int, tuple[Query, tuple[WindowColumn, ...]]] = {}
         self._whole = Assembly(plan)
         self._cut: dict[tuple[str, ...], Assembly] = {}
+        self.tallies = tuple(map(TallyReader, plan.tallies))
+        self.covered: Mapping[
+            int, int
+        ] = {}  #: the offsets of a state that was read; no later read knows less
 
     def read(self, request: Mapping[str, Column], n: int, at: int | None = None) -> Answer:
         """All columns for n rows; ``request`` holds the plan's request columns, (n,) each.
@@ -63,9 +68,15 @@ class Reader:
 
     @contextmanager
     def open(self, at: int | None = None) -> Iterator[Session]:
-        """One moment for several reads: all see one snapshot and one t, chosen as in `read`."""
+        """One moment for several reads: all see one snapshot and one t, chosen as in `read`.
+
+        Raises StateError where the store knows less than it did: it was lost, and is being rebuilt.
+        """
+        covered = self.covered  # before the snapshot, which other threads' may be newer than
         with self._store.snapshot() as snapshot:
             meta = snapshot.meta
+            _check_forward(covered, meta.offsets)
+            self.covered = meta.offsets
             t = self._moment(meta) if at is None else _named(at, meta)
             yield Session(self, snapshot, t)
 
@@ -134,6 +145,10 @@ class Session:
         """The committed state that is read."""
         return self._snapshot.meta
 
+    def counts(self, tally: int = 0) -> Counts:
+        """A tally of the plan, as of this moment."""
+        return self._reader.tallies[tally].at(self._snapshot.records)
+
     def read(
         self, request: Mapping[str, Column], n: int, columns: tuple[str, ...] | None = None
     ) -> dict[str, NDArray[Any]]:
@@ -145,6 +160,15 @@ class Session:
         fetch = _Fetch(self._reader, self._snapshot, self.t)
         values = _Values(self._snapshot)
         return self._reader.only(columns)(request, times, fetch, fetch.facts, values)
+
+
+def _check_forward(covered: Mapping[int, int], offsets: Mapping[int, int]) -> None:
+    for partition, offset in covered.items():
+        if offsets.get(partition, 0) < offset:
+            raise StateError(
+                "the state", f"one of at least {offset} records of partition {partition}",
+                f"one of {offsets.get(partition, 0)}", "wait: it was lost, and is being rebuilt from the log",
+            )  # fmt: skip
 
 
 def _named(at: int, meta: Meta) -> int:

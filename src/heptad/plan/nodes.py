@@ -291,6 +291,14 @@ class ColumnPlan:
 
 
 @dataclass(frozen=True)
+class TallyPlan:
+    """Events of a stream counted by the values of one of its columns: what popularity is read from."""
+
+    stream: str
+    column: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """What every engine runs. ``request`` names the columns a read must bring."""
 
@@ -298,6 +306,7 @@ class Plan:
     groups: tuple[GroupPlan, ...]
     columns: tuple[ColumnPlan, ...]
     request: tuple[FieldPlan, ...]
+    tallies: tuple[TallyPlan, ...] = ()
 
     @cached_property
     def hash(self) -> str:
@@ -306,8 +315,9 @@ class Plan:
 
     @cached_property
     def state_hash(self) -> str:
-        """SHA-256 of what the stored states depend on: streams, groups, slots and rings."""
-        return hashlib.sha256(repr((self.streams, self.groups)).encode()).hexdigest()[:16]
+        """SHA-256 of what the stored states depend on: streams, groups, slots and rings, tallies."""
+        stored = self.streams, self.groups, *self.tallies
+        return hashlib.sha256(repr(stored).encode()).hexdigest()[:16]
 
     def stream(self, name: str) -> StreamPlan:
         return next(s for s in self.streams if s.name == name)

@@ -23,7 +23,6 @@ from heptad.plan.nodes import (
     windows_of,
 )
 from heptad.run.served import answering, served_of
-from heptad.serving.counts import EventCounts
 from heptad.serving.decision import Decision
 from heptad.serving.desk import Desk
 from heptad.serving.pipeline import Pipeline
@@ -51,13 +50,11 @@ def leak(pipeline: Pipeline | Desk, reader: Reader, replay: Replay, decision: De
     return _rows(wrong, _differing(right, wrong))._replace(name="planted leak", t=t, o=o)
 
 
-def skew(
-    pipeline: Pipeline | Desk, counts: EventCounts, store: Store, clock: ReplayClock, decision: Decision
-) -> Served:
+def skew(pipeline: Pipeline | Desk, store: Store, clock: ReplayClock, decision: Decision) -> Served:
     """Features read by a serving side whose windows are half as wide; where that changes nothing, one bit."""
     plan = pipeline.plan
     narrow = replace(plan, columns=tuple(_halved(column) for column in plan.columns))
-    reading = answering(pipeline.declaration, plan, Reader(narrow, store, clock), counts, pipeline.scorer)
+    reading = answering(pipeline.declaration, plan, Reader(narrow, store, clock), pipeline.scorer)
     right, wrong = (_again(pipeline, served_by, decision) for served_by in (pipeline, reading))
     differing = _differing(right, wrong)
     found = _rows(wrong, differing) if len(differing) else _one_bit(pipeline, right)

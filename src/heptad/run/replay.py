@@ -12,8 +12,6 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from heptad.declare.framing import Ranking
-from heptad.declare.system import Declaration
 from heptad.declare.types import Kind
 from heptad.errors import DataError
 from heptad.lifecycle.history import History
@@ -28,7 +26,6 @@ from heptad.run.planted import ROWS, leak, skew
 from heptad.run.progress import Stage
 from heptad.run.served import answering, context_names, served_of
 from heptad.run.target import Target
-from heptad.serving.counts import EventCounts
 from heptad.serving.decision import Decision
 from heptad.serving.desk import Desk
 from heptad.serving.pipeline import Asked, Pipeline
@@ -37,7 +34,7 @@ from heptad.serving.scorer import Scorer
 from heptad.state.open import open_store
 from heptad.state.store import Store
 from heptad.streams.appender import Appender
-from heptad.streams.applier import Applier, Step
+from heptad.streams.applier import Applier
 from heptad.streams.clock import ReplayClock
 from heptad.streams.log import Log
 from heptad.streams.payload import Codec
@@ -58,7 +55,6 @@ class Deployment(NamedTuple):
     store: Store
     clock: ReplayClock
     reader: Reader
-    counts: EventCounts
     pipeline: Pipeline | Desk
     predictions: PredictionLog
     replay: Replay
@@ -92,14 +88,12 @@ def deployment(
         stack.callback(store.close)
         predictions = stack.enter_context(PredictionLog.open(directory / "predictions"))
         clock = ReplayClock(rows[0].at if rows else 0)
-        counts = _counts(target.system)
         appender = Appender(plan, log, clock)
-        ranks = isinstance(target.system.framing, Ranking)
-        applier = Applier(plan, log, store, appender, None, watch=counts.watch if ranks else _unseen)
+        applier = Applier(plan, log, store, appender)
         reader = Reader(plan, store, clock)
-        pipeline = answering(target.system, plan, reader, counts, scorer)
+        pipeline = answering(target.system, plan, reader, scorer)
         replay = Replay(appender, applier, rows, clock)
-        yield Deployment(plan, log, store, clock, reader, counts, pipeline, predictions, replay)
+        yield Deployment(plan, log, store, clock, reader, pipeline, predictions, replay)
 
 
 def on_time(history: History) -> list[Dated]:
@@ -217,18 +211,6 @@ def recent(history: History, requests: Requests) -> History:
     return History(history.plan, batches)
 
 
-def _counts(declaration: Declaration) -> EventCounts:
-    """Popularity of a ranking's items; of a classification nothing is counted."""
-    event = declaration.label.event.__name__
-    return EventCounts(
-        event, declaration.framing.item.name if isinstance(declaration.framing, Ranking) else ""
-    )
-
-
-def _unseen(step: Step) -> None:
-    """Nothing is counted."""
-
-
 def _asked(live: Deployment, requests: Requests, number: int) -> Asked:
     context = _context(live, requests, number)
     if isinstance(live.pipeline, Desk):
@@ -242,7 +224,7 @@ def _planted(live: Deployment, decisions: list[Decision]) -> dict[str, Served | 
         return {"leak": None, "skew": None}
     return {
         "leak": leak(live.pipeline, live.reader, live.replay, decisions[-1]),
-        "skew": skew(live.pipeline, live.counts, live.store, live.clock, decisions[-1]),
+        "skew": skew(live.pipeline, live.store, live.clock, decisions[-1]),
     }
 
 

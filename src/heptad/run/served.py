@@ -11,20 +11,16 @@ from heptad.monitoring.audit import Served
 from heptad.online.reader import Reader
 from heptad.plan.nodes import Plan, RequestColumn
 from heptad.serving.columns import Shape, bare_inputs
-from heptad.serving.counts import EventCounts
 from heptad.serving.decision import Decision
 from heptad.serving.desk import Desk
 from heptad.serving.pipeline import Pipeline
 from heptad.serving.scorer import Scorer
 
 
-def answering(
-    declaration: Declaration, plan: Plan, reader: Reader, counts: EventCounts, scorer: Scorer | None
-) -> Pipeline | Desk:
-    """What answers the requests of a system: a pipeline ranks, a desk decides; ``counts`` are for the first."""
-    if isinstance(declaration.framing, Ranking):
-        return Pipeline(declaration, plan, reader, counts, scorer)
-    return Desk(declaration, plan, reader, scorer)
+def answering(declaration: Declaration, plan: Plan, reader: Reader, scorer: Scorer | None) -> Pipeline | Desk:
+    """What answers the requests of a system: a pipeline ranks, a desk decides."""
+    kind = Pipeline if isinstance(declaration.framing, Ranking) else Desk
+    return kind(declaration, plan, reader, scorer)
 
 
 def context_names(plan: Plan, shape: Shape) -> frozenset[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from heptad.declare.framing import Ranking
 from heptad.declare.system import Declaration
 
 if TYPE_CHECKING:
@@ -35,10 +36,14 @@ class System(Declaration):
     def plan(self) -> Plan:
         """The compiled plan (cached on the instance)."""
         from heptad.plan.compile import compile_features
+        from heptad.plan.nodes import TallyPlan
 
         found: Plan | None = self.__dict__.get("_plan")
         if found is None:
             found = compile_features(self.data, self.framing.objective.label)
+            if isinstance(self.framing, Ranking):
+                tally = TallyPlan(self.label.event.__name__, self.framing.item.name)
+                found = replace(found, tallies=(tally,))
             object.__setattr__(self, "_plan", found)
         return found
 

@@ -14,19 +14,19 @@ from heptad.models.items import Ids
 from heptad.retrieval.blend import Quota, Retriever
 from heptad.retrieval.catalog import ItemIndex
 from heptad.retrieval.popular import PopularSource
-from heptad.serving.counts import CountsFor, EventCounts
-from heptad.state.store import Meta
+from heptad.serving.counts import CountsFor
+from heptad.state.tally import Counts
 
 
 class Fallback:
     """The most popular items of ``catalogue`` and of all that had an event, ties by id."""
 
-    def __init__(self, declared: Popular, events: EventCounts, catalogue: Ids = ()) -> None:
+    def __init__(self, declared: Popular, catalogue: Ids = ()) -> None:
         index = ItemIndex(catalogue)
         self._retriever = Retriever({"popular": Quota(PopularSource(index), declared.n)}, index, declared.n)
-        self._counts = CountsFor(events, index)
+        self._counts = CountsFor(index)
 
-    def items(self, n: int, exclude: Collection[Any], meta: Meta | None) -> tuple[NDArray[Any], Vector]:
-        """At most ``n`` ids, best first, and their counts; as of a state, or the newest for None."""
-        found = self._retriever.retrieve([()], [list(exclude)], self._counts.at(meta))
+    def items(self, n: int, exclude: Collection[Any], counts: Counts) -> tuple[NDArray[Any], Vector]:
+        """At most ``n`` ids, best first, and their counts."""
+        found = self._retriever.retrieve([()], [list(exclude)], self._counts.of(counts))
         return found.items[:n], np.asarray(found.scores["popular"][:n])

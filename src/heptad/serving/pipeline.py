@@ -25,13 +25,14 @@ from heptad.plan.nodes import Plan
 from heptad.retrieval.candidates import Candidates
 from heptad.serving.answer import NO_FEATURES, NO_MODEL, UNKNOWN_USER, Answer, Prediction
 from heptad.serving.columns import bare_inputs, shape_of
-from heptad.serving.counts import CountsFor, EventCounts
+from heptad.serving.counts import CountsFor
 from heptad.serving.decision import Decision
 from heptad.serving.fallback import Fallback
 from heptad.serving.rerank import Ranked, rerank
 from heptad.serving.scorer import Scorer
 from heptad.serving.values import blank, checked, context_of, present, repeated
 from heptad.state.store import Meta
+from heptad.state.tally import Counts
 
 Timer = Callable[[], int]
 _NO_ITEMS: Final = np.empty(0)
@@ -65,6 +66,7 @@ class Run:
     timer: Timer
     t: int | None = None
     meta: Meta | None = None
+    counts: Counts | None = None
     history: tuple[Any, ...] = ()
     stage: str = NO_FEATURES  #: what is unavailable if it stops now
     took: dict[str, int] = field(default_factory=dict)
@@ -88,8 +90,7 @@ class Pipeline:
     """
 
     def __init__(
-        self, declaration: Declaration, plan: Plan, reader: Reader, events: EventCounts,
-        scorer: Scorer | None, *, timer: Timer = time.perf_counter_ns,
+        self, declaration: Declaration, plan: Plan, reader: Reader, scorer: Scorer | None, *, timer: Timer = time.perf_counter_ns,
     ) -> None:  # fmt: skip
         if scorer is not None and scorer.plan_hash != plan.hash:
             raise PlanError(
@@ -107,8 +108,8 @@ class Pipeline:
         self._bare = bare_inputs(plan, self.shape.read)
         self._excludes = any(isinstance(step, Unseen) for step in serving.rerank)
         catalogue = _NO_ITEMS if scorer is None else scorer.sources.index.ids[: scorer.sources.known]
-        self._fallback = Fallback(serving.fallback, events, catalogue)
-        self._counts = None if scorer is None else CountsFor(events, scorer.sources.index)
+        self._fallback = Fallback(serving.fallback, catalogue)
+        self._counts = None if scorer is None else CountsFor(scorer.sources.index)
 
     def ask(self, user: object, n: int | None, context: Mapping[str, Any] | None, request_id: str) -> Asked:
         """A request from outside, checked. Raises DataError for what a client must mend."""
@@ -132,6 +133,7 @@ class Pipeline:
         try:
             with self._reader.open() as session:
                 run.t, run.meta = session.t, session.meta
+                run.counts = session.counts()
                 run.history = self._history(session, asked)
                 run.done("history")
                 if not run.history:
@@ -139,7 +141,7 @@ class Pipeline:
                 if self.scorer is None or self._counts is None:
                     return self._fall_back(run, NO_MODEL, None)
                 found = self.scorer.sources.retrieve(
-                    [run.history], [run.history] if self._excludes else None, self._counts.at(run.meta)
+                    [run.history], [run.history] if self._excludes else None, self._counts.of(run.counts)
                 )
                 run.done("candidates")
                 columns = self._features(session, asked, found)
@@ -161,9 +163,9 @@ class Pipeline:
         nobody = Asked("", "", 1, dict.fromkeys(self.shape.required))
         with self._reader.open() as session:
             self._history(session, nobody)
-            self._fallback.items(1, (), session.meta)
+            self._fallback.items(1, (), session.counts())
             if self.scorer is not None and self._counts is not None:
-                found = self.scorer.sources.retrieve([()], None, self._counts.at(session.meta))
+                found = self.scorer.sources.retrieve([()], None, self._counts.of(session.counts()))
                 self.scorer.probability(self.scorer.encode(self._features(session, nobody, found)))
 
     def _history(self, session: Session, asked: Asked) -> tuple[Any, ...]:
@@ -209,7 +211,8 @@ class Pipeline:
 
     def _fall_back(self, run: Run, why: str, error: Exception | None) -> Outcome:
         exclude = run.history if self._excludes else ()
-        items, counts = self._fallback.items(run.asked.n, exclude, run.meta)
+        known = self._reader.tallies[0].newest if run.counts is None else run.counts
+        items, counts = self._fallback.items(run.asked.n, exclude, known)
         run.done("fallback")
         version = "none" if self.scorer is None else self.scorer.version
         nothing = np.full(len(items), np.nan)

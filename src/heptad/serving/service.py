@@ -20,7 +20,6 @@ from heptad.online.reader import Answer as Features
 from heptad.online.reader import Reader
 from heptad.plan.nodes import FieldPlan, Plan
 from heptad.serving.answer import TOO_SLOW, Answer, Prediction
-from heptad.serving.counts import EventCounts
 from heptad.serving.desk import Desk
 from heptad.serving.pipeline import Asked, Outcome, Pipeline
 from heptad.serving.prediction_log import PredictionLog
@@ -30,7 +29,7 @@ from heptad.serving.values import blank, checked, entity_columns
 from heptad.serving.writer import Posted, Writer
 from heptad.state.store import Store
 from heptad.streams.appender import Appender
-from heptad.streams.applier import Applier, Step
+from heptad.streams.applier import Applier
 from heptad.streams.clock import Clock, ReplayClock
 from heptad.streams.dead_letters import DeadLetters
 from heptad.streams.log import Log
@@ -101,19 +100,15 @@ class Service:
         )
         self._schemas: dict[str, type[Schema]] = schemas(declaration)
         self._fields = {field.name: field for field in plan.request}
-        self._events = _event_counts(declaration)
         if isinstance(declaration.serving, Serving):
             for source in declaration.serving.candidates:
                 name = f"score:{source.name}"
                 self._fields[name] = FieldPlan(name, Kind.FLOAT, Role.VALUE, optional=True)
         saved = store.saved()
-        if self._events is not None:
-            self._events.rebuild(plan, log, saved)
         appender = Appender(plan, log, clock, floor=saved.meta.frontier)
         self._writer = Writer(
             appender,
             lambda watch: Applier(plan, log, store, appender, dead_letters, watch=watch),
-            _unseen if self._events is None else self._events.watch,
         )
         self._reader = Reader(plan, store, clock)
         self._pipeline = self._pipeline_of(scorer)
@@ -234,24 +229,14 @@ class Service:
         self._store.close()
 
     def _pipeline_of(self, scorer: Scorer | None) -> Pipeline | Desk:
-        if self._events is None:
-            return Desk(self.declaration, self.plan, self._reader, scorer)
-        return Pipeline(self.declaration, self.plan, self._reader, self._events, scorer)
+        kind = Pipeline if isinstance(self.declaration.framing, Ranking) else Desk
+        return kind(self.declaration, self.plan, self._reader, scorer)
 
     def _log_it(self, outcome: Outcome, claim: threading.Lock | None) -> Answer | Prediction | None:
         if claim is not None and not claim.acquire(blocking=False):
             return None
         self._trouble = outcome.error
+        if isinstance(outcome.error, StateError):
+            self._writer.doubt()
         self._predictions.append(outcome.decision, self._clock.now())
         return outcome.answer
-
-
-def _event_counts(declaration: Declaration) -> EventCounts | None:
-    """Popularity, which a ranking falls back to; a classification ranks nothing."""
-    if not isinstance(declaration.framing, Ranking):
-        return None
-    return EventCounts(declaration.label.event.__name__, declaration.framing.item.name)
-
-
-def _unseen(step: Step) -> None:
-    """Nothing is counted."""

@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
+from enum import Enum, auto
 from typing import Any, Final, NamedTuple
 
 from heptad.errors import StateError
@@ -17,6 +18,13 @@ from heptad.times import SECOND
 PENDING: Final = "pending"  #: accepted, and counted once the clock reaches its time
 _LONGEST_SECONDS: Final = 1.0  #: between looks at a clock that pending events wait for, and between retries
 _SHORTEST_SECONDS: Final = 0.001
+
+
+class Wake(Enum):
+    """Why the writing thread wakes up without a post."""
+
+    DOUBT = auto()
+    END = auto()
 
 
 class Posted(NamedTuple):
@@ -38,12 +46,12 @@ class Writer:
         self,
         appender: Appender,
         applier_of: Callable[[Callable[[Step], None]], Applier],
-        watch: Callable[[Step], None],
     ) -> None:
-        self._appender, self._also = appender, watch
+        self._appender = appender
         self._verdicts: dict[int, str] = {}
         self._open_posts: set[Future[Posted]] = set()
-        self._waiting: queue.SimpleQueue[tuple[range, Future[Posted]] | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[tuple[range, Future[Posted]] | Wake] = queue.SimpleQueue()
+        self._doubted = False  #: until the applier has looked
         self._applier = applier_of(self._watch)
         self.failure: Exception | None = None
         self._catch_up()
@@ -67,10 +75,16 @@ class Writer:
         durable.add_done_callback(lambda offsets: self._durable(offsets, done))
         return done
 
+    def doubt(self) -> None:
+        """A read has failed: look whether the store still holds the state, and rebuild it where it does not."""
+        if not self._doubted:
+            self._doubted = True
+            self._waiting.put(Wake.DOUBT)
+
     def close(self) -> None:
         """Finish what was posted, then stop. Nobody may post any more."""
         wait(list(self._open_posts))
-        self._waiting.put(None)
+        self._waiting.put(Wake.END)
         self._thread.join()
 
     def _durable(self, offsets: Future[range], done: Future[Posted]) -> None:
@@ -86,7 +100,6 @@ class Writer:
         for offset, verdict in enumerate(step.verdicts, first):
             counted = verdict is not Verdict.ACCEPTED or offset in entered
             self._verdicts[offset] = verdict.value if counted else PENDING
-        self._also(step)
 
     def _catch_up(self) -> None:
         """Apply what the log holds from before, for which nobody waits."""
@@ -102,13 +115,16 @@ class Writer:
                 group = []
             while not self._waiting.empty():
                 group.append(self._waiting.get())
-            open_ = None not in group
-            asked = [item for item in group if item is not None]
+            open_ = Wake.END not in group
+            asked = [item for item in group if not isinstance(item, Wake)]
+            if self._doubted:
+                self._applier.doubt()
             try:
                 self._applier.apply()
                 self.failure = None
             except Exception as error:
                 self.failure = error
+            self._doubted = False
             for offsets, done in asked:
                 self._answer(offsets, done)
             if not self._open_posts:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ from heptad.state.admission import VERDICTS, Changes, Verdict
 from heptad.state.fill import Filled
 from heptad.state.layout import layouts_of
 from heptad.state.store import Commit, Meta, Store, other_plan
+from heptad.state.tally import Tally
 from heptad.streams.clock import Clock
 from heptad.streams.dead_letters import DeadLetter, DeadLetters
 from heptad.streams.decide import Decider, Refused, by_stream
@@ -116,6 +118,10 @@ class Applier:
             now = min(now, int(self._log.read_columns(self._next, self._next + 1).arrivals[0]))
         return Applied(Counter(), self._step(self._none(), now)[1], self._meta)
 
+    def doubt(self) -> None:
+        """Look at the store anew before the next step: what it held may be lost, and is rebuilt then."""
+        self._sound = False
+
     def _recover(self) -> None:
         """Begin again from the store where a step failed half-way: memory may be ahead of it, or behind."""
         if not self._sound:
@@ -132,6 +138,8 @@ class Applier:
         self._admission = self._decider.admission
         self._dictionary = LocalDictionary({value: code for code, value in enumerate(saved.values)})
         self._values = len(saved.values)
+        with self._store.snapshot() as snapshot:
+            self._tallies = [(tally, Tally(tally, snapshot.records)) for tally in self._plan.tallies]
         self._sound = True
 
     def _none(self) -> Runs:
@@ -182,6 +190,10 @@ class Applier:
             self._plan.state_hash, changes.frontier, {**self._meta.offsets, self._log.partition: end},
             changes.pending_from,
         )  # fmt: skip
+        for tally, counts in self._tallies:
+            columns = [batch.columns[tally.column] for batch in entered if batch.stream.name == tally.stream]
+            values = chain.from_iterable(column.values[column.valid].tolist() for column in columns)
+            states = {**states, **counts.add(values)}
         change = Commit(
             meta, states, changes.ids_added, changes.ids_dropped, changes.pending_added,
             changes.pending_dropped, fresh, filled,

@@ -8,7 +8,7 @@ import pytest
 
 from heptad.declare.data import Data
 from heptad.declare.labels import label
-from heptad.errors import ReadError
+from heptad.errors import ReadError, StateError
 from heptad.online.reader import Reader
 from heptad.plan.compile import compile_features
 from heptad.state.stores.memory import MemoryStore
@@ -109,6 +109,22 @@ def test_a_new_store_answers_with_defaults():
     assert (answer.t, answer.offsets) == (5, {0: 0})
     assert answer.values["count"].tolist() == [0.0, 0.0]
     assert answer.values["tags"].tolist() == [None, None]
+
+
+def test_a_store_that_knows_less_than_it_did_is_refused():
+    """A server that came back empty must not answer as if nothing had ever happened."""
+    store, clock = MemoryStore(PLAN.state_hash), StandingClock(START + 6 * MINUTE)
+    reader = Reader(PLAN, store, clock)
+    TinyApplier(PLAN, store, LOG).apply(len(LOG))
+    known = reader.read(ask("ann"), 1)
+    store.__init__(PLAN.state_hash)
+    for applied in range(len(LOG)):
+        with pytest.raises(
+            StateError, match=f"one of at least {len(LOG)} records of partition 0, got one of {applied}"
+        ):
+            reader.read(ask("ann"), 1)
+        TinyApplier(PLAN, store, LOG).apply(1)
+    assert reader.read(ask("ann"), 1).values["count"].tolist() == known.values["count"].tolist()
 
 
 def test_no_rows_are_no_error(world):

@@ -184,7 +184,7 @@ def test_the_same_read_made_in_time_passes(live_at):
 def test_the_skew_is_found_in_the_narrowed_windows_only(live_at):
     here = live_at(CUT + 3 * DAY)
     live = here.live
-    found = here.check(skew(live.pipeline, live.counts, live.store, live.clock, here.decision))
+    found = here.check(skew(live.pipeline, live.store, live.clock, here.decision))
     assert {wrong.column for wrong in found.wrong} <= {"user_count_7d", "movie_count_7d", "movie_count_30d"}
     assert found.mismatches > 0
 
@@ -210,7 +210,7 @@ def test_where_narrow_windows_see_the_same_the_skew_is_one_bit(history, tmp_path
     scorer = scorer_of(own, train(own, system, CUT, effort=Effort(100, 10)))
     here = Live(system, own, scorer, tmp_path / "live", CUT + 3 * DAY)
     live = here.live
-    (mismatch,) = here.check(skew(live.pipeline, live.counts, live.store, live.clock, here.decision)).wrong
+    (mismatch,) = here.check(skew(live.pipeline, live.store, live.clock, here.decision)).wrong
     assert mismatch.served == np.nextafter(mismatch.recomputed, np.inf)
 
 
@@ -226,7 +226,7 @@ def test_windows_of_rates_are_narrowed_too(history, tmp_path):
     scorer = scorer_of(own, train(own, system, CUT, effort=Effort(100, 10)))
     here = Live(system, own, scorer, tmp_path / "live", CUT + 3 * DAY)
     live = here.live
-    found = here.check(skew(live.pipeline, live.counts, live.store, live.clock, here.decision))
+    found = here.check(skew(live.pipeline, live.store, live.clock, here.decision))
     assert found.mismatches > 0
     assert not same_bits(found.wrong[0].served, np.nextafter(found.wrong[0].recomputed, np.inf))
 

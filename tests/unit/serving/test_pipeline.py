@@ -12,9 +12,7 @@ from heptad.errors import DataError, PlanError
 from heptad.models.wrapped import Wrapped
 from heptad.online.reader import Reader
 from heptad.oracle.oracle import Oracle
-from heptad.plan.compile import compile_features
 from heptad.serving.answer import NO_FEATURES, NO_MODEL, UNKNOWN_USER
-from heptad.serving.counts import EventCounts
 from heptad.serving.decision import decode, encode
 from heptad.serving.pipeline import Pipeline
 from heptad.state.open import open_store
@@ -35,18 +33,22 @@ class Live:
     """A deployment that has seen the past, in memory."""
 
     def __init__(self, directory, declaration=tiny, store=None):
-        self.declaration, self.plan = declaration, compile_features(declaration.data, hp.label(Sale))
+        self.declaration, self.plan = declaration, declaration.plan
         self.clock, self.log = ReplayClock(START), Log.open(directory / "log")
         self.store = store or MemoryStore(self.plan.state_hash)
-        self.counts = EventCounts("Sale", "product")
         appender = Appender(self.plan, self.log, self.clock)
-        applier = Applier(self.plan, self.log, self.store, appender, watch=self.counts.watch)
+        applier = Applier(self.plan, self.log, self.store, appender)
         self.replay = Replay(appender, applier, past(), self.clock)
         self.reader = Reader(self.plan, self.store, self.clock)
 
     def pipeline(self, scorer):
         fitting = None if scorer is None else replace(scorer, plan_hash=self.plan.hash)
-        return Pipeline(self.declaration, self.plan, self.reader, self.counts, fitting)
+        return Pipeline(self.declaration, self.plan, self.reader, fitting)
+
+    def counts(self):
+        with self.reader.open() as session:
+            known = session.counts()
+        return dict(zip(known.values, known.counts.tolist(), strict=True))
 
     def logged(self):
         return Codec(self.plan).logged(self.log.read_columns(0, self.log.end))
@@ -67,10 +69,9 @@ def rank(pipeline, user=USER, n=None, context=None):
 def test_the_answer_is_the_obvious_composition_of_its_parts(live, scorer):
     outcome = rank(live.pipeline(scorer), context={"device": "web"})
     had = live.reader.read(request(live.plan, USER, ["p00"]), 1).values["had"][0]
-    counts = live.counts.at(None)
-    places = scorer.retriever.index.places(live.counts.index.ids)
+    counts = live.counts()
     aligned = np.zeros(len(scorer.retriever.index))
-    aligned[places] = counts
+    aligned[scorer.retriever.index.places(list(counts))] = list(counts.values())
     found = scorer.retriever.retrieve([had], [had], aligned)
     asked = request(live.plan, USER, found.items.tolist())
     asked["device"] = asked["device"]._replace(
@@ -123,7 +124,7 @@ def test_every_logged_value_is_what_the_oracle_says_at_its_t_and_o(live, scorer)
 
 def test_an_unknown_user_gets_popular_items_flagged(live, scorer):
     outcome = rank(live.pipeline(scorer), user="nobody", n=5)
-    counts = dict(zip(live.counts.index.ids.tolist(), live.counts.at(None).tolist(), strict=True))
+    counts = live.counts()
     expected = sorted(PRODUCTS, key=lambda product: (-counts.get(product, 0), product))[:5]
     assert outcome.answer.flags == {"fallback": UNKNOWN_USER}
     assert outcome.answer.items == expected
@@ -172,19 +173,20 @@ def test_a_dead_store_is_flagged_and_reported(tmp_path, scorer):
     live = Live(tmp_path, store=store)
     live.replay.finish()
     pipeline = live.pipeline(scorer)
+    rank(pipeline)
     store.close()
     outcome = rank(pipeline)
     live.log.close()
     assert outcome.answer.flags == {"fallback": NO_FEATURES}
     assert outcome.answer.t is None
-    assert len(outcome.answer.items) == 4  # from memory, the newest counts
+    assert len(outcome.answer.items) == 4  # from memory, the counts of the last read
     assert outcome.answer.scores[0] > 0
     assert outcome.error is not None
 
 
 def test_a_scorer_of_another_plan_is_refused(live, scorer):
     with pytest.raises(PlanError, match="tiny"):
-        Pipeline(tiny, live.plan, live.reader, live.counts, replace(scorer, plan_hash="other"))
+        Pipeline(tiny, live.plan, live.reader, replace(scorer, plan_hash="other"))
 
 
 def test_the_score_may_weigh_the_probability_by_a_column(tmp_path, scorer):
