@@ -1,4 +1,4 @@
-"""The data sets heptad knows, and where on this machine their files are kept."""
+"""The data sets and weights heptad knows, and where on this machine their files are kept."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from pathlib import Path
 from heptad.catalogue.address import Address
 from heptad.catalogue.dataset import Dataset, Progress, Source
 from heptad.catalogue.delivery import deliver
+from heptad.catalogue.efficientnet import EFFICIENTNET_LITE0
+from heptad.catalogue.fashion_mnist import FASHION_MNIST
 from heptad.catalogue.movielens import MOVIELENS_100K
 from heptad.errors import DataError
 
-_DATASETS = {dataset.name: dataset for dataset in (MOVIELENS_100K,)}
+_DATASETS = {dataset.name: dataset for dataset in (MOVIELENS_100K, FASHION_MNIST, EFFICIENTNET_LITE0)}
 
 
 def names() -> tuple[str, ...]:
     """The names `describe` and `fetch` know, sorted.
 
     >>> names()
-    ('movielens-100k',)
+    ('efficientnet-lite0', 'fashion-mnist', 'movielens-100k')
     """
     return tuple(sorted(_DATASETS))
 

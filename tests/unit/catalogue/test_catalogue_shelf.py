@@ -65,7 +65,7 @@ def test_every_data_set_states_its_terms_and_its_bytes():
 
 
 def test_an_unknown_name_is_told_the_known_ones():
-    with pytest.raises(DataError, match=r"one of movielens-100k.*write 'movielens-100k'"):
+    with pytest.raises(DataError, match=r"one of .*movielens-100k.*write 'movielens-100k'"):
         catalogue.describe("movielens-10k")
 
 
