@@ -7,6 +7,7 @@ Written anew from those descriptions; modules are called as in the published wei
 
 from __future__ import annotations
 
+import logging
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -51,14 +52,14 @@ def network(weights: Path) -> nn.Module:
     built = _network()
     try:
         held = torch.load(weights, map_location="cpu", weights_only=True)
-        classifier = {name: held.pop(name) for name in ("_fc.weight", "_fc.bias")}
+        for name in ("_fc.weight", "_fc.bias"):  # of the classifier, which is not built
+            del held[name]
         built.load_state_dict(held, strict=True)
     except Exception as error:  # torch raises what its unpickler, the archive or the shapes raise
         raise DataError(
             f"weights {weights.name}", "the tensors of EfficientNet-lite0", f"{type(error).__name__}: {error}",
             "fetch them again: heptad data fetch efficientnet-lite0",
         ) from error  # fmt: skip
-    del classifier
     return built.eval().requires_grad_(False)
 
 
@@ -67,7 +68,11 @@ def export(weights: Path, path: Path) -> None:
     torch = _torch()
     for module in ("onnx", "onnxscript"):
         _needs(module)
-    with warnings.catch_warnings():  # of the exporter's own use of what it deprecates
+    # The exporter warns of its own use of what it deprecates, and that torchvision, which nothing here uses, is absent.
+    logger = logging.getLogger("torch.onnx")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             network(weights), (torch.zeros(2, 3, SIZE, SIZE),), dynamo=True, verbose=False, optimize=True,
@@ -75,6 +80,7 @@ def export(weights: Path, path: Path) -> None:
             dynamic_shapes=({0: torch.export.Dim("n", min=1, max=4096)},),
         )  # fmt: skip
         program.save(str(path), external_data=False)
+    logger.setLevel(before)
 
 
 def _network() -> nn.Module:
@@ -101,7 +107,8 @@ def _network() -> nn.Module:
             y = nn.functional.relu6(self._bn0(self._expand_conv(x))) if self.widens else x
             y = nn.functional.relu6(self._bn1(self._depthwise_conv(nn.functional.pad(y, self.pad))))
             y = self._bn2(self._project_conv(y))
-            return y + x if self.adds else y
+            found: Tensor = y + x if self.adds else y
+            return found
 
     class Lite0(nn.Module):  # type: ignore[name-defined,misc]
         def __init__(self) -> None:
@@ -122,7 +129,8 @@ def _network() -> nn.Module:
             x = nn.functional.relu6(self._bn0(self._conv_stem(x)))
             for block in self._blocks:
                 x = block(x)
-            return nn.functional.relu6(self._bn1(self._conv_head(x))).mean(dim=(2, 3))
+            features: Tensor = nn.functional.relu6(self._bn1(self._conv_head(x))).mean(dim=(2, 3))
+            return features
 
     return Lite0()
 
