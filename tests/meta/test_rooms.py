@@ -41,7 +41,7 @@ def copy(tmp_path) -> Path:
         ("algebra/planted.py", "import heptad.declare", "A room imports only"),
         ("unknown_room/__init__.py", "", "A room imports only"),
         ("catalogue/planted.py", "import heptad.algebra", "A room imports only"),
-        ("declare/planted.py", "from heptad import catalogue", "Only systems and the command line"),
+        ("declare/planted.py", "from heptad import catalogue", "Only systems, the command line"),
         ("serving/planted.py", "import heptad.offline.planted_too", "Serving answers without"),
         ("systems/planted/system.py", "import heptad.algebra", "Systems are written with"),
         ("declare/planted.py", "def late():\n    import lmdb", "An infrastructure vendor"),
