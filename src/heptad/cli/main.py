@@ -11,12 +11,13 @@ import click
 from heptad import __version__
 from heptad.errors import HeptadError
 
-#: Command -> its one line. The module is ``heptad.cli.NAME`` and holds ``command``.
+#: Command -> its one line. The module is ``heptad.cli.NAME`` (``-`` is ``_`` there) and holds ``command``.
 COMMANDS = {
     "run": "Run the whole loop on historical data and write a report.",
     "serve": "Answer over HTTP with the model that is champion.",
     "build": "Write a training set to a Parquet file, within a limit of memory.",
     "check": "Measure every number the system requires.",
+    "bench-serve": "Load a running server and measure what it answers.",
     "explain": "Print the compiled plan.",
     "design": "Write the seven-step design document.",
     "new": "Write a working system for a file of events.",
@@ -35,7 +36,7 @@ class Heptad(click.Group):
         """The command called ``cmd_name``, or None."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"heptad.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"heptad.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

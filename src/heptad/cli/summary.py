@@ -165,3 +165,27 @@ def _requirements(summary: Mapping[str, Any]) -> list[Any]:
 def _drift(summary: Mapping[str, Any]) -> list[Any]:
     events = summary.get("drift", {}).get("events", ())
     return [f"drift    {event['time']}  {event['what']}: {event.get('detail', '')}" for event in events]
+
+
+def show_load(console: Console, result: Mapping[str, Any]) -> None:
+    """Print what a load came to: rates, latency, failures, freshness, and the generator's own share."""
+    load = result["load"]
+    if (found := result.get("saturation")) is not None:
+        console.print(f"saturating rate  {found['rate']:.1f} per second; measured at half of it")
+    rates = f"{load['offered']:.1f} offered, {load['achieved']:.1f} achieved per second"
+    console.print(f"requests         {_number(load['requests'])} in {load['seconds']:g} s; {rates}")
+    console.print(f"latency          {_times(load['latency_ms'])}")
+    for kind in ("failed", "flagged"):
+        told = ", ".join(f"{n} {why}" for why, n in load[kind].items())
+        console.print(f"{kind:<16} {told or 'none'}", soft_wrap=True)
+    if (fresh := load.get("freshness")) is not None:
+        verdicts = ", ".join(f"{n} {why}" for why, n in (fresh["verdicts"] | fresh["failed"]).items())
+        console.print(f"events           {verdicts}; in a read after {_times(fresh['visible_ms'])}")
+    own = load["generator"]
+    console.print(
+        f"generator        {own['cpu_cores']:.2f} cores, p99 of sending late {own['late_p99_ms']:.2f} ms"
+    )
+
+
+def _times(milliseconds: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.2f} ms" for name, value in milliseconds.items())

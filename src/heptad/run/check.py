@@ -11,23 +11,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from heptad.declare.framing import Ranking
-from heptad.declare.types import Role
 from heptad.errors import StateError
-from heptad.offline.sources import rows_of
 from heptad.plan.batch import Batch
 from heptad.run.history import load_history
-from heptad.run.load import freshness, open_loop
+from heptad.run.load.bodies import new_events, path_of, requests_of
+from heptad.run.load.events import Events
+from heptad.run.load.measured import Freshness
+from heptad.run.load.open_loop import Load, open_loop
 from heptad.run.profile import Profile
 from heptad.run.progress import Progress
 from heptad.run.requirements import candidates_row, kpi_and_best_baseline
-from heptad.run.served import context_names
 from heptad.run.target import Target
-from heptad.serving.columns import shape_of
 from heptad.serving.prediction_log import PredictionLog
-from heptad.times import MILLISECOND, SECOND, duration
+from heptad.times import MILLISECOND, duration
 
 #: Seconds of load, and the fewest and most requests a check sends.
 LOAD_SECONDS: Final = 15.0
@@ -46,30 +43,33 @@ def check_system(target: Target, profile: Profile, *, progress: Progress) -> dic
     event = target.system.framing.objective.label.event.__name__
     batch = history.batches[event]
     ranks = isinstance(target.system.framing, Ranking)
-    path, make = ("/rank", _bodies) if ranks else ("/predict", _cases)
-    bodies = make(target, batch, int(min(max(LOAD_SECONDS * needs.qps, FEWEST), MOST)))
+    seconds = min(max(LOAD_SECONDS * needs.qps, FEWEST), MOST) / needs.qps
+    load = Load(
+        requests_of(target, batch, MOST), needs.qps, seconds, path=path_of(target), window=seconds,
+        events=Events(event, new_events(batch, 4 * FRESH_EVENTS), FRESH_EVENTS / seconds),
+    )  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="heptad-check-") as state:
         progress.line("starting a server with a state of its own")
         with _server(target, profile, Path(state)) as url:
-            with progress.stage(f"{len(bodies)} requests at {needs.qps:g} per second"):
-                open_loop(url, bodies[:20], needs.qps, path=path)  # connections and caches
-                loaded = open_loop(url, bodies, needs.qps, path=path)
-            with progress.stage(f"posting {FRESH_EVENTS} events"):
-                fresh = freshness(url, event, _new_rows(batch, profile), bodies[0], path=path)
+            title = f"{seconds:.0f} s at {needs.qps:g} per second"
+            with progress.stage(title, round((seconds + load.warm_up) * needs.qps)) as stage:
+                loaded = open_loop(url, load, stage)
         ranked = _ranked(Path(state))
-    p99, seen = loaded.percentile(99), float(np.percentile(fresh, 99))
+    fresh = loaded.freshness or Freshness()
+    p99, seen = loaded.percentile(99), fresh.visible.percentile(99)
     kept_up = loaded.achieved >= 0.95 * loaded.offered and not loaded.failed
     rows = [
         _row("p99", needs.p99, f"{p99:.1f}ms", p99 * MILLISECOND <= duration(needs.p99)),
         _row("qps", f"{needs.qps:g} per second", f"{loaded.achieved:.1f} per second", kept_up),
         *([candidates_row(needs.candidates, ranked, _items(target, batch))] if ranks else []),
-        _row("fallbacks", "none of them", f"{loaded.flagged} of {len(bodies)}", not loaded.flagged),
+        _row("fallbacks", "none of them", f"{loaded.flagged} of {loaded.requests}", not loaded.flagged),
         _row("freshness", needs.freshness, f"{seen:.1f}ms", seen * MILLISECOND <= duration(needs.freshness)),
         _kpi(target),
     ]
     measured = {
-        "p50_ms": loaded.percentile(50), "p99_ms": p99, "requests": len(bodies), "offered": loaded.offered,
+        "p50_ms": loaded.percentile(50), "p99_ms": p99, "requests": loaded.requests, "offered": loaded.offered,
         "achieved": loaded.achieved, "failed": loaded.failed, "flagged": loaded.flagged, "freshness_ms": seen,
+        "doubts": loaded.doubts(),
     }  # fmt: skip
     return {"system": target.name, "requirements": rows, "load": measured}
 
@@ -110,48 +110,6 @@ def _server(target: Target, profile: Profile, state: Path) -> Iterator[str]:
         finally:
             process.terminate()
             process.communicate()
-
-
-def _bodies(target: Target, batch: Batch, n: int) -> list[dict[str, Any]]:
-    """Requests of users with history, the newest first, repeated to n, with what their newest event brings."""
-    system = target.system
-    user, item = system.ranking.user.name, system.ranking.item.name
-    shape = shape_of(system, system.plan, [column.name for column in system.plan.columns])
-    names = context_names(system.plan, shape)
-    bodies: dict[Any, dict[str, Any]] = {}
-    newest_first = np.argsort(batch.time, kind="stable")[::-1]
-    for row in rows_of(batch.take(newest_first)):
-        if row[user] is not None and row[item] is not None and row[user] not in bodies:
-            bodies[row[user]] = {"user": row[user], "context": {name: row[name] for name in names}}
-    known = list(bodies.values())
-    return [known[i % len(known)] for i in range(n)]
-
-
-def _cases(target: Target, batch: Batch, n: int) -> list[dict[str, Any]]:
-    """The newest events as requests, repeated to n: all that an event brings, but its id and its times."""
-    apart = (Role.KEY, Role.TIME, Role.KNOWN_AT)
-    names = [f.name for f in batch.stream.fields if f.role not in apart and f.lookup is None]
-    newest_first = np.argsort(batch.time, kind="stable")[::-1][:n]
-    known = [{name: row[name] for name in names} for row in rows_of(batch.take(newest_first))]
-    return [known[i % len(known)] for i in range(n)]
-
-
-def _new_rows(batch: Batch, profile: Profile) -> list[dict[str, Any]]:
-    """The newest event posted again as new ones: other ids, later times."""
-    stream = batch.stream
-    newest = int(np.argmax(batch.time))
-    row = next(iter(rows_of(batch.take(np.array([newest])))))
-    row = {f.name: row[f.name] for f in stream.fields if f.lookup is None}
-    rows = []
-    for number in range(1, FRESH_EVENTS + 1):
-        new = dict(row)
-        if stream.key is not None:
-            old = row[stream.key.name]
-            new[stream.key.name] = f"{old}-check-{number}" if isinstance(old, str) else 2**62 + number
-        if stream.time is not None:
-            new[stream.time.name] = int(batch.time[newest]) + number * SECOND
-        rows.append(new)
-    return rows
 
 
 def _kpi(target: Target) -> dict[str, Any]:

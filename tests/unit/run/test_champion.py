@@ -1,4 +1,4 @@
-"""Which earlier champion is compared with, and how; stages and their seconds; what a check asks."""
+"""Which earlier champion is compared with, and how; stages and their seconds."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from heptad.lifecycle.retrain import CHAMPION, lineage_of, scorer_of
 from heptad.lifecycle.training import Effort, train
 from heptad.registry.registry import Registry
 from heptad.run.champion import against_champion, load_champion
-from heptad.run.check import _bodies, _new_rows
 from heptad.run.progress import Silent
 from heptad.run.stopwatch import Stopwatch
 from heptad.testing import world as made
-from heptad.times import DAY, SECOND
+from heptad.times import DAY
 
 CUT = made.BEGIN + 60 * DAY
 END = made.BEGIN + made.DAYS * DAY
@@ -110,29 +109,3 @@ def test_seconds_add_up_by_stage():
     with pytest.raises(ZeroDivisionError), watch.stage("broken", "fails"):
         _ = 1 / 0
     assert "broken" not in watch.seconds
-
-
-def test_a_check_asks_for_users_with_history_and_sends_what_features_read(history, system):
-    votes = history.batches["Vote"]
-    bodies = _bodies(made.target(system), votes, 700)
-    assert len(bodies) == 700
-    assert all(set(body["context"]) == {"screen"} for body in bodies)
-    users = [body["user"] for body in bodies]
-    distinct = list(dict.fromkeys(users))
-    assert users == [distinct[place % len(distinct)] for place in range(700)]
-    newest = int(np.argmax(votes.time))
-    assert distinct[0] == votes.columns["user"].values[newest]
-
-
-def test_a_check_posts_new_events_later_than_all_others(history, system, tmp_path):
-    votes = history.batches["Vote"]
-    rows = _new_rows(votes, made.profile(system, tmp_path))
-    assert len({row["vote"] for row in rows} | set(votes.columns["vote"].values.tolist())) == len(
-        votes
-    ) + len(rows)
-    assert [row["ts"] for row in rows] == [
-        int(votes.time.max()) + n * SECOND for n in range(1, len(rows) + 1)
-    ]
-    assert all("genres" not in row for row in rows)  # the server looks it up
-    for row in rows:
-        made.Vote.parse(row)
