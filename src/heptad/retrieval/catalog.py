@@ -41,7 +41,7 @@ class ItemIndex:
                     self._places[item] = len(self._ids)
                     self._ids.append(item)
             if len(self._ids) > known:
-                ranked = sorted(range(len(self._ids)), key=lambda place: _key(self._ids[place]))
+                ranked = sorted(range(len(self._ids)), key=lambda place: id_key(self._ids[place]))
                 self._array = _array(self._ids)
                 self._order = np.asarray(ranked, np.int64)  # last: its length is what readers go by
         return np.fromiter((self._places[item] for item in plain), np.int64, len(plain))
@@ -68,7 +68,8 @@ def plain_ids(items: Ids) -> list[Any]:
     return plain
 
 
-def _key(item: Any) -> tuple[bool, Any]:
+def id_key(item: Any) -> tuple[bool, Any]:
+    """What ids are sorted by: whole numbers before texts."""
     return type(item) is str, item
 
 
