@@ -41,7 +41,8 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays that `write_arrays` wrote; `StateError` for a missing or damaged file."""
     try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:  # np.load leaves a damaged one open
+        # opened here: np.load leaves a damaged file open
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise _unreadable(path, "an npz file written by save", error) from error
