@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
@@ -42,6 +42,7 @@ class Encoder:
     vocabularies: dict[str, list[Value]]
     trained_through: int
     _lookups: dict[str, dict[Value, int]] = field(init=False, repr=False, compare=False)
+    _width: int = field(init=False, repr=False, compare=False)
 
     @classmethod
     def fit(
@@ -78,6 +79,7 @@ class Encoder:
             for name, words in self.vocabularies.items()
         }
         object.__setattr__(self, "_lookups", lookups)
+        object.__setattr__(self, "_width", len(self.names))
 
     @property
     def names(self) -> list[str]:
@@ -104,7 +106,7 @@ class Encoder:
             raise DataError("encoder", "at least one column", "none", "declare a feature")
         first = next(iter(self.kinds))
         rows = len(_column(columns, first))
-        matrix = np.zeros((rows, len(self.names)))
+        matrix = np.zeros((rows, self._width))
         position = 0
         for name, kind in self.kinds.items():
             values = _column(columns, name)
@@ -151,15 +153,16 @@ def _write_number(name: str, values: Any, lookup: dict[Value, int], out: Matrix)
 
 
 def _write_category(name: str, values: Any, lookup: dict[Value, int], out: Matrix) -> None:
-    code = lookup.get
-    out[:, 0] = [code(value, np.nan) for value in _plain(values)]
+    out[:, 0] = list(map(lookup.get, _plain(values)))  # None becomes NaN here
 
 
 def _write_list(name: str, values: Any, lookup: dict[Value, int], out: Matrix) -> None:
     distinct, which = _distinct(values)
+    codes = np.fromiter(map(lookup.get, chain.from_iterable(distinct), repeat(-1)), np.int64)
+    rows = np.repeat(np.arange(len(distinct)), list(map(len, distinct)))
+    known = codes >= 0
     table = np.zeros((len(distinct), len(lookup)))
-    for row, words in enumerate(distinct):
-        table[row, [lookup[word] for word in words if word in lookup]] = 1.0
+    table[rows[known], codes[known]] = 1.0
     out[:] = table[which]
 
 
