@@ -20,6 +20,7 @@ SCRIPTS = {
     "B3": "out_of_core",
     "B4": "ingest",
     "B5": "feature_read",
+    "B6": "trees",
     "B9": "weight",
     "log": "log_append",
     "read": "online_read",
