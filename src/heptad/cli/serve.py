@@ -20,7 +20,7 @@ from heptad.times import duration
     examples=[
         "heptad serve videos",
         "heptad serve videos --port 9000 --fresh --deadline 500ms",
-        "heptad serve ./shop --profile prod --host 0.0.0.0",
+        "heptad serve ./shop --profile prod --host 0.0.0.0 --workers 2",
     ],
 )
 @with_system
@@ -29,6 +29,10 @@ from heptad.times import duration
 @click.option(
     "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one."
 )
+@click.option(
+    "--workers", default=1, show_default=True, type=click.IntRange(1, 64), metavar="N",
+    help="Processes that answer; with more than one, another process appends the events.",
+)  # fmt: skip
 @click.option(
     "--fresh", is_flag=True, help="Begin with an empty log and state instead of those of the last time."
 )
@@ -42,8 +46,8 @@ from heptad.times import duration
 )  # fmt: skip
 @with_traceback
 def command(
-    system: str, profile: str, config: Path | None, host: str, port: int, fresh: bool, state: Path | None,
-    deadline: str | None,
+    system: str, profile: str, config: Path | None, host: str, port: int, workers: int, fresh: bool,
+    state: Path | None, deadline: str | None,
 ) -> None:  # fmt: skip
     """Serve SYSTEM: rank, features, events and health. A posted event is acknowledged when the log holds it
     on disk. SIGTERM finishes the requests at hand and stops.
@@ -52,5 +56,5 @@ def command(
     chosen = load_profile(target, profile, config)
     limit = None if deadline is None else duration(deadline, thing="--deadline")
     part("heptad.run.serve:serve")(
-        target, chosen, host=host, port=port, fresh=fresh, state=state, deadline=limit
+        target, chosen, host=host, port=port, workers=workers, fresh=fresh, state=state, deadline=limit
     )

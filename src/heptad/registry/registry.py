@@ -96,6 +96,10 @@ class Registry:
         name = standing(events).champion
         return None if name is None else self._open(system, name, events)
 
+    def champion_name(self, system: str) -> str | None:
+        """The name alone of the version that serves: cheap enough to be asked every second."""
+        return standing(read_events(self.root / system)).champion
+
     def history(self, system: str) -> list[Event]:
         """Every decision with its time and reason, oldest first."""
         return read_events(self.root / system)

@@ -11,22 +11,24 @@ from pathlib import Path
 
 from heptad.declare.framing import Ranking
 from heptad.errors import HeptadError
-from heptad.plan.nodes import Plan
 from heptad.registry.durable import sync
 from heptad.registry.registry import Registry
 from heptad.run.champion import load_champion
+from heptad.run.follow import following
 from heptad.run.history import load_history
 from heptad.run.profile import Profile
 from heptad.run.replay import on_time
 from heptad.run.target import Target
 from heptad.serving import server
+from heptad.serving.intake import LocalIntake
 from heptad.serving.prediction_log import PredictionLog
 from heptad.serving.scorer import Scorer
 from heptad.serving.service import Service
 from heptad.state.open import discard_state
+from heptad.state.store import Store
 from heptad.streams.appender import Appender
 from heptad.streams.applier import Applier
-from heptad.streams.clock import Clock, ReplayClock, WallClock
+from heptad.streams.clock import Clock, Moving, ReplayClock, WallClock
 from heptad.streams.dead_letters import DeadLetters
 from heptad.streams.ingest import open_state
 from heptad.streams.log import Log
@@ -46,6 +48,7 @@ def serve(
     *,
     host: str,
     port: int,
+    workers: int = 1,
     fresh: bool = False,
     state: Path | None = None,
     deadline: int | None = None,
@@ -58,48 +61,72 @@ def serve(
     """
     if state is not None:
         profile = replace(profile, log=state / "log", store=f"embedded:{state / 'state'}")
-    with service(target, profile, fresh=fresh, deadline=deadline, say=say) as running:
+    if fresh:
+        forget(profile)
+    if workers > 1:
+        from heptad.run import workers as crew
+
+        crew.serve(target, profile, workers, host=host, port=port, deadline=deadline, say=say)
+        return
+    with service(target, profile, deadline=deadline, say=say) as running:
         server.serve(running, host, port, ready=lambda url: say(f"ready {url}"))
 
 
 @contextmanager
 def service(
-    target: Target, profile: Profile, *, fresh: bool = False, deadline: int | None = None, say: Say = aloud
+    target: Target, profile: Profile, *, deadline: int | None = None, say: Say = aloud
 ) -> Iterator[Service]:
     """A service from what the profile names. An empty log is filled from the profile's sources first."""
+    scorer, clock = champion(target, profile, say), WallClock() if profile.clock == "wall" else ReplayClock(0)
+    with appending(target, profile, clock, say) as (intake, store):
+        running = Service(
+            target.system, target.system.plan, intake=intake, store=store, clock=clock,
+            predictions=PredictionLog.open(predictions_of(profile)), scorer=scorer, deadline=deadline,
+        )  # fmt: skip
+        try:
+            with following(running, target, profile, say):
+                yield running
+        finally:
+            running.drain()
+
+
+@contextmanager
+def appending(
+    target: Target, profile: Profile, clock: Clock, say: Say
+) -> Iterator[tuple[LocalIntake, Store]]:
+    """The log and the states that the profile names, caught up; an empty log is filled from its sources first."""
     plan = target.system.plan
-    if fresh:
-        for path in (profile.log, predictions_of(profile)):
-            shutil.rmtree(path, ignore_errors=True)
-        discard_state(profile.store)
-    scorer = _champion(target, profile, plan, say)
     if _is_empty(profile.log):
         _post_history(target, profile, say)
     with ExitStack() as stack:
         log = stack.enter_context(Log.open(profile.log))
         store = open_state(profile.store, plan, log, expires=profile.clock == "wall")
         stack.callback(store.close)
-        predictions = stack.enter_context(PredictionLog.open(predictions_of(profile)))
+        if isinstance(clock, Moving) and log.end:  # a replay goes on from the newest arrival
+            clock.advance_to(int(log.read_columns(log.end - 1, log.end).arrivals[0]))
         letters = DeadLetters.open(profile.log.parent / "dead_letters.jsonl")
-        running = Service(
-            target.system, plan, log=log, store=store, clock=_clock(profile, log), predictions=predictions,
-            scorer=scorer, dead_letters=letters, deadline=deadline,
-        )  # fmt: skip
-        stack.pop_all()  # the service closes what it was given when it drains
-        try:
-            yield running
-        finally:
-            running.drain()
+        intake = LocalIntake(plan, log, store, clock, letters)
+        stack.callback(intake.close)
+        yield intake, store
 
 
-def predictions_of(profile: Profile) -> Path:
-    """Where the decisions of a deployment are kept: beside its log."""
-    return profile.log.parent / "predictions"
+def forget(profile: Profile) -> None:
+    """Remove the log, the states and the predictions of a deployment."""
+    shutil.rmtree(profile.log, ignore_errors=True)
+    for predictions in profile.log.parent.glob("predictions*"):
+        shutil.rmtree(predictions, ignore_errors=True)
+    discard_state(profile.store)
 
 
-def _champion(target: Target, profile: Profile, plan: Plan, say: Say) -> Scorer | None:
+def predictions_of(profile: Profile, worker: int = 0) -> Path:
+    """Where the decisions of a deployment's process are kept: beside its log."""
+    return profile.log.parent / ("predictions" if worker == 0 else f"predictions-{worker}")
+
+
+def champion(target: Target, profile: Profile, say: Say) -> Scorer | None:
+    """The champion of the profile's registry; said, and None, where there is none that can be served."""
     try:
-        scorer = load_champion(Registry(profile.registry), target.name, plan.hash)
+        scorer = load_champion(Registry(profile.registry), target.name, target.system.plan.hash)
     except HeptadError as error:
         say(f"no model is served: {error}")
         return None
@@ -107,13 +134,6 @@ def _champion(target: Target, profile: Profile, plan: Plan, say: Say) -> Scorer 
         instead = "popular items" if isinstance(target.system.framing, Ranking) else "those of the rules"
         say(f"no model is champion yet: answers are {instead}. Train one: heptad run {target.name}")
     return scorer
-
-
-def _clock(profile: Profile, log: Log) -> Clock:
-    """The wall, or a replay clock that goes on from the newest arrival in the log."""
-    if profile.clock == "wall":
-        return WallClock()
-    return ReplayClock(int(log.read_columns(log.end - 1, log.end).arrivals[0]) if log.end else 0)
 
 
 def _is_empty(directory: Path) -> bool:

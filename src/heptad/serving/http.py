@@ -93,7 +93,7 @@ class _Routes:
         return HTMLResponse(page(self._service, str(request.base_url).rstrip("/")))
 
     async def health(self, request: Request) -> Response:
-        return _json(self._service.health())
+        return _json(await self._on_thread(self._service.health))
 
     async def rank(self, request: Request) -> Response:
         """The ranked answer, or the fallback once the deadline has passed: whichever comes first."""

@@ -20,9 +20,10 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     *,
+    listening: socket.socket | None = None,
     ready: Callable[[str], None] = lambda url: print(f"ready {url}", flush=True),
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then drain. ``port`` 0 takes a free one.
+    """Serve until SIGTERM or SIGINT, then drain. ``port`` 0 takes a free one; or on a socket that listens already.
 
     ``ready`` is told the address once requests are answered: by default it prints ``ready http://...``.
     """
@@ -35,23 +36,29 @@ def serve(
 
     try:
         service.warm()
-        with socket.create_server((host, port), backlog=2048, family=_family(host)) as listening:
-            bound = listening.getsockname()
-            name = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
-            url = f"http://{name}:{bound[1]}"
+        with listening or listen(host, port) as bound:
+            url = address(bound)
             config = uvicorn.Config(
                 _announced(app(service), lambda: ready(url)),
                 log_level="warning", access_log=False, ws="none", lifespan="on",
                 timeout_graceful_shutdown=GRACE_SECONDS,
             )  # fmt: skip
             with _signals_end_quietly():
-                uvicorn.Server(config).run(sockets=[listening])
+                uvicorn.Server(config).run(sockets=[bound])
     finally:
         service.drain()
 
 
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
+def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A socket that listens; ``shared``: others may listen at the same address, and the system spreads connections."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), backlog=2048, family=family, reuse_port=shared)
+
+
+def address(listening: socket.socket) -> str:
+    """The URL of a socket that listens."""
+    host, port, *_ = listening.getsockname()
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _announced(application: Any, announce: Callable[[], None]) -> Any:

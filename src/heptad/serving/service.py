@@ -1,4 +1,4 @@
-"""A running system: one log, one store, one writer thread; answers, events, health; and a clean end."""
+"""A running system: an intake for events, a store to read; answers, health; and a clean end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from heptad.declare.framing import Ranking
-from heptad.declare.schema import Event, Schema
+from heptad.declare.schema import Schema
 from heptad.declare.serving import Serving
 from heptad.declare.system import Declaration
 from heptad.declare.types import Kind, Role
@@ -21,18 +21,15 @@ from heptad.online.reader import Reader
 from heptad.plan.nodes import FieldPlan, Plan
 from heptad.serving.answer import TOO_SLOW, Answer, Prediction
 from heptad.serving.desk import Desk
+from heptad.serving.intake import Intake
 from heptad.serving.pipeline import Asked, Outcome, Pipeline
 from heptad.serving.prediction_log import PredictionLog
 from heptad.serving.schemas import schemas
 from heptad.serving.scorer import Scorer
 from heptad.serving.values import blank, checked, entity_columns
-from heptad.serving.writer import Posted, Writer
+from heptad.serving.writer import Posted
 from heptad.state.store import Store
-from heptad.streams.appender import Appender
-from heptad.streams.applier import Applier
-from heptad.streams.clock import Clock, ReplayClock
-from heptad.streams.dead_letters import DeadLetters
-from heptad.streams.log import Log
+from heptad.streams.clock import Clock, Moving
 from heptad.times import duration, format_instant
 
 #: A fallback answers when a ranking has taken this many times the declared p99.
@@ -71,9 +68,9 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class Service:
-    """Serves one declaration from its log and its store; it closes both, and the prediction log, at the end.
+    """Serves one declaration; it closes its intake, its store and its prediction log at the end.
 
-    With a `ReplayClock` a posted event that is ahead of the clock moves the clock to its time, so that history
+    With a clock that can be moved a posted event that is ahead of the clock moves it to its time, so that history
     can be posted in its own order: virtual time goes where the newest event is. (A wrong date far ahead takes
     the clock along for good: start a replay anew after one.) With a wall clock such an event waits for its time.
     """
@@ -83,18 +80,16 @@ class Service:
         declaration: Declaration,
         plan: Plan,
         *,
-        log: Log,
+        intake: Intake,
         store: Store,
         clock: Clock,
         predictions: PredictionLog,
         scorer: Scorer | None = None,
-        dead_letters: DeadLetters | None = None,
         deadline: int | None = None,
     ) -> None:
         """``deadline`` in microseconds; by default `DEADLINE_P99S` times the declared p99."""
         self.declaration, self.plan = declaration, plan
-        self._log, self._store, self._clock, self._predictions = log, store, clock, predictions
-        self._dead_letters = dead_letters
+        self._intake, self._store, self._clock, self._predictions = intake, store, clock, predictions
         self.deadline = (
             DEADLINE_P99S * duration(declaration.requirements.p99) if deadline is None else deadline
         )
@@ -104,12 +99,6 @@ class Service:
             for source in declaration.serving.candidates:
                 name = f"score:{source.name}"
                 self._fields[name] = FieldPlan(name, Kind.FLOAT, Role.VALUE, optional=True)
-        saved = store.saved()
-        appender = Appender(plan, log, clock, floor=saved.meta.frontier)
-        self._writer = Writer(
-            appender,
-            lambda watch: Applier(plan, log, store, appender, dead_letters, watch=watch),
-        )
         self._reader = Reader(plan, store, clock)
         self._pipeline = self._pipeline_of(scorer)
         self._trouble: Exception | None = None
@@ -175,15 +164,13 @@ class Service:
             raise Refused(stream, errors)
         if not parsed:
             raise DataError(f"events of {stream}", "at least one", "an empty list", "send an event or a list")
-        with self._closing:  # so that the end comes before a post or after it
-            if not self._open:
-                raise StateError(
-                    "service", "one that accepts events", "one that is ending", "post again in a moment"
-                )
-            time = self.plan.stream(stream).time
-            if isinstance(self._clock, ReplayClock) and time is not None and issubclass(cls, Event):
-                self._clock.advance_to(max(row[time.name] for row in parsed))
-            return self._writer.post(stream, parsed)
+        return self._intake.post(stream, parsed)
+
+    @property
+    def model_version(self) -> str:
+        """The version that answers now; "none" where no model does."""
+        scorer = self._pipeline.scorer
+        return "none" if scorer is None else scorer.version
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -192,24 +179,23 @@ class Service:
 
     def health(self) -> Health:
         """How it is, without touching what may hang."""
-        meta, now = self._writer.applier.meta, self._clock.now()
-        failures = {
-            "writer": self._writer.failure, "prediction log": self._predictions.failure, "pipeline": self._trouble
-        }  # fmt: skip
+        standing, now = self._intake.standing(), self._clock.now()
+        failures = {"prediction log": self._predictions.failure, "pipeline": self._trouble}
         problems = [f"{part}: {type(e).__name__}: {e}" for part, e in failures.items() if e is not None]
-        scorer = self._pipeline.scorer
-        if scorer is None:
+        if standing.problem is not None:
+            problems.append(f"writer: {standing.problem}")
+        if self._pipeline.scorer is None:
             problems.append("pipeline: no model is served: answers are the fallback's")
         return Health(
             status="draining" if not self._open else "degraded" if problems else "ok",
-            clock="replay" if isinstance(self._clock, ReplayClock) else "wall",
+            clock="replay" if isinstance(self._clock, Moving) else "wall",
             now=format_instant(now),
-            frontier=None if meta.frontier is None else format_instant(meta.frontier),
-            frontier_us=meta.frontier,
-            pending_from=None if meta.pending_from is None else format_instant(meta.pending_from),
-            offsets=dict(meta.offsets),
-            lag=self._writer.applier.behind,
-            model_version="none" if scorer is None else scorer.version,
+            frontier=None if standing.frontier is None else format_instant(standing.frontier),
+            frontier_us=standing.frontier,
+            pending_from=None if standing.pending_from is None else format_instant(standing.pending_from),
+            offsets=standing.offsets,
+            lag=standing.lag,
+            model_version=self.model_version,
             plan_hash=self.plan.hash,
             decisions_logged=self._predictions.logged,
             problems=problems,
@@ -221,11 +207,8 @@ class Service:
             if not self._open:
                 return
             self._open = False
-        self._writer.close()
+        self._intake.close()
         self._predictions.close()
-        self._log.close()
-        if self._dead_letters is not None:
-            self._dead_letters.close()
         self._store.close()
 
     def _pipeline_of(self, scorer: Scorer | None) -> Pipeline | Desk:
@@ -237,6 +220,6 @@ class Service:
             return None
         self._trouble = outcome.error
         if isinstance(outcome.error, StateError):
-            self._writer.doubt()
+            self._intake.doubt()
         self._predictions.append(outcome.decision, self._clock.now())
         return outcome.answer

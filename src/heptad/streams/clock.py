@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import mmap
 import threading
 import time
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Clock(Protocol):
     """A deployment's clock. ``now`` is int64 microseconds UTC."""
 
     def now(self) -> int: ...
+
+
+@runtime_checkable
+class Moving(Protocol):
+    """A clock that stands still until it is moved."""
+
+    def now(self) -> int: ...
+
+    def advance_to(self, t: int) -> int: ...
 
 
 class WallClock:
@@ -40,3 +50,19 @@ class ReplayClock:
         with self._advancing:
             self._now = max(self._now, t)
             return self._now
+
+
+class SharedClock:
+    """A `ReplayClock` for the processes that are forked after it is made; one of them may advance it."""
+
+    def __init__(self, start: int) -> None:
+        self._cell = memoryview(mmap.mmap(-1, 8)).cast("q")  # aligned, so that it is read whole
+        self._cell[0] = start
+
+    def now(self) -> int:
+        return self._cell[0]
+
+    def advance_to(self, t: int) -> int:
+        """As `ReplayClock.advance_to`."""
+        self._cell[0] = max(self._cell[0], t)
+        return self._cell[0]

@@ -18,6 +18,7 @@ from heptad.online.reader import Reader
 from heptad.plan.batch import Column, column_of
 from heptad.plan.nodes import Plan
 from heptad.retrieval.fit import fit_retriever
+from heptad.serving.intake import LocalIntake
 from heptad.serving.prediction_log import PredictionLog
 from heptad.serving.scorer import Scorer
 from heptad.serving.service import Service
@@ -166,11 +167,12 @@ def opened(
     deadline: int = HOUR,
 ) -> Service:  # fmt: skip
     """A service on a log, a store and a prediction log under ``directory``; its deadline is lax."""
+    clock, states = clock or ReplayClock(START), open_store(store, tiny.plan.state_hash)
+    letters = DeadLetters.open(directory / "dead_letters.jsonl")
     return Service(
         tiny, tiny.plan,
-        log=Log.open(directory / "log"), store=open_store(store, tiny.plan.state_hash),
-        clock=clock or ReplayClock(START), predictions=PredictionLog.open(directory / "predictions"),
-        scorer=scorer, dead_letters=DeadLetters.open(directory / "dead_letters.jsonl"), deadline=deadline,
+        intake=LocalIntake(tiny.plan, Log.open(directory / "log"), states, clock, letters), store=states,
+        clock=clock, predictions=PredictionLog.open(directory / "predictions"), scorer=scorer, deadline=deadline,
     )  # fmt: skip
 
 

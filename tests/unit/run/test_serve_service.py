@@ -12,7 +12,7 @@ from heptad.lifecycle.retrain import lineage_of, scorer_of
 from heptad.lifecycle.training import Effort, train
 from heptad.registry.registry import Registry
 from heptad.run.replay import on_time
-from heptad.run.serve import predictions_of, service
+from heptad.run.serve import forget, predictions_of, service
 from heptad.streams.appender import Appender
 from heptad.streams.applier import Applier
 from heptad.streams.clock import ReplayClock
@@ -126,7 +126,8 @@ def test_fresh_forgets_what_was_posted_and_predicted(serving):
         one.post("Vote", [vote(3)]).result()
         one.rank(one.ask(17, None, None))
     assert predictions_of(serving.profile).is_dir()
-    with serving(fresh=True) as one:
+    forget(serving.profile)
+    with serving() as one:
         assert one.health().offsets == {0: ROWS}
         assert one.health().decisions_logged == 0
         assert one.post("Vote", [vote(3)]).result().verdicts == ["accepted"]

@@ -18,6 +18,7 @@ from heptad.run.history import admitted
 from heptad.run.served import served_of
 from heptad.serving.desk import Desk
 from heptad.serving.http import app
+from heptad.serving.intake import LocalIntake
 from heptad.serving.prediction_log import PredictionLog
 from heptad.serving.scorer import Scorer
 from heptad.serving.service import Service
@@ -47,9 +48,10 @@ def desk_of(tmp_path):
     opened = []
 
     def open_one(scorer, name="one"):
-        log = Log.open(tmp_path / name / "log")
+        store, clock = MemoryStore(tills.plan.state_hash), ReplayClock(NOW)
+        intake = LocalIntake(tills.plan, Log.open(tmp_path / name / "log"), store, clock)
         service = Service(
-            tills, tills.plan, log=log, store=MemoryStore(tills.plan.state_hash), clock=ReplayClock(NOW),
+            tills, tills.plan, intake=intake, store=store, clock=clock,
             predictions=PredictionLog.open(tmp_path / name / "predictions"), scorer=scorer,
         )  # fmt: skip
         opened.append(service)

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from heptad.serving.http import app
+from heptad.serving.intake import LocalIntake
 from heptad.serving.service import Service
 from heptad.state.stores.memory import MemoryStore
 from heptad.streams.clock import ReplayClock
@@ -158,9 +159,10 @@ class Slow:
 
 
 def test_a_slow_store_is_answered_for_in_time(tmp_path, scorer):
-    store = Slow(MemoryStore(tiny.plan.state_hash))
+    store, clock = Slow(MemoryStore(tiny.plan.state_hash)), ReplayClock(START)
+    intake = LocalIntake(tiny.plan, Log.open(tmp_path / "log"), store, clock)
     service = Service(
-        tiny, tiny.plan, log=Log.open(tmp_path / "log"), store=store, clock=ReplayClock(START),
+        tiny, tiny.plan, intake=intake, store=store, clock=clock,
         predictions=PredictionLog.open(tmp_path / "predictions"), scorer=scorer, deadline=1_000,
     )  # fmt: skip
     post_past(service)

@@ -1,0 +1,99 @@
+"""The way in for events: into the log and the states of this process, or of the one process that appends."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, Protocol
+
+import msgspec
+
+from heptad.errors import StateError
+from heptad.plan.nodes import Plan
+from heptad.serving.writer import Posted, Writer
+from heptad.state.store import Store
+from heptad.streams.appender import Appender
+from heptad.streams.applier import Applier
+from heptad.streams.clock import Clock, Moving
+from heptad.streams.dead_letters import DeadLetters
+from heptad.streams.log import Log
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How far the states are: ``lag`` is records in the log and not in the states, ``problem`` what stops them."""
+
+    frontier: int | None
+    pending_from: int | None
+    offsets: dict[int, int]
+    lag: int
+    problem: str | None
+
+
+class Intake(Protocol):
+    """Takes checked rows; a post's future is done once the next read sees them."""
+
+    def post(self, stream: str, rows: Sequence[Mapping[str, Any]]) -> Future[Posted]:
+        """Log and apply rows, all or none. Raises StateError where the intake is ending."""
+        ...
+
+    def doubt(self) -> None:
+        """Tell that a read of the store has failed."""
+        ...
+
+    def standing(self) -> Standing: ...
+
+    def close(self) -> None:
+        """Finish what was posted, and accept nothing more; closing twice is fine."""
+        ...
+
+
+class LocalIntake:
+    """The log and the states of this process, which is the only one that appends. It closes the log at the end.
+
+    With a clock that can be moved (`Moving`) a posted event that is ahead of it moves it to its time.
+    """
+
+    def __init__(
+        self, plan: Plan, log: Log, store: Store, clock: Clock, dead_letters: DeadLetters | None = None
+    ) -> None:
+        self._plan, self._log, self._clock, self._dead_letters = plan, log, clock, dead_letters
+        with store.snapshot() as snapshot:
+            floor = snapshot.meta.frontier
+        appender = Appender(plan, log, clock, floor=floor)
+        self._writer = Writer(
+            appender, lambda watch: Applier(plan, log, store, appender, dead_letters, watch=watch)
+        )
+        self._closing = threading.Lock()
+        self._open = True
+
+    def post(self, stream: str, rows: Sequence[Mapping[str, Any]]) -> Future[Posted]:
+        with self._closing:  # so that the end comes before a post or after it
+            if not self._open:
+                raise StateError(
+                    "service", "one that accepts events", "one that is ending", "post again in a moment"
+                )
+            time = self._plan.stream(stream)
+            if isinstance(self._clock, Moving) and time.time is not None and not time.is_table:
+                self._clock.advance_to(max(row[time.time.name] for row in rows))
+            return self._writer.post(stream, rows)
+
+    def doubt(self) -> None:
+        self._writer.doubt()
+
+    def standing(self) -> Standing:
+        meta, failure = self._writer.applier.meta, self._writer.failure
+        problem = None if failure is None else f"{type(failure).__name__}: {failure}"
+        return Standing(
+            meta.frontier, meta.pending_from, dict(meta.offsets), self._writer.applier.behind, problem
+        )
+
+    def close(self) -> None:
+        with self._closing:
+            if not self._open:
+                return
+            self._open = False
+        self._writer.close()
+        self._log.close()
+        if self._dead_letters is not None:
+            self._dead_letters.close()
