@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from heptad.errors import StateError
 from heptad.models.base import Matrix, Vector
+from heptad.serving.narrow import packed, unpacked
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +59,7 @@ class Decision:
 
 
 class _Record(msgspec.Struct, array_like=True, frozen=True):
-    """`Decision` as msgpack: an array, in this order; float64 arrays as little-endian bytes."""
+    """`Decision` as msgpack: an array, in this order; float64 arrays as `heptad.serving.narrow` packs them."""
 
     format: int
     request_id: str
@@ -92,10 +93,10 @@ def encode(decision: Decision) -> bytes:
         _Record(
             FORMAT, decision.request_id, decision.t, dict(decision.offsets), decision.user,
             dict(decision.context), decision.history, decision.items, decision.shown,
-            _bytes(decision.scores), _bytes(decision.p), dict(decision.flags), decision.model_version,
+            _packed(decision.scores), _packed(decision.p), dict(decision.flags), decision.model_version,
             decision.plan_hash, dict(decision.took_us),
-            {name: _bytes(scores) for name, scores in decision.sources.items()},
-            decision.columns, _bytes(decision.numbers), dict(decision.categories), dict(decision.lists),
+            {name: _packed(scores) for name, scores in decision.sources.items()},
+            decision.columns, packed(decision.numbers), dict(decision.categories), dict(decision.lists),
         )
     )  # fmt: skip
 
@@ -106,11 +107,12 @@ def decode(payload: bytes) -> Decision:
         found = _DECODE(payload)
         if found.format != FORMAT:
             raise ValueError(f"format {found.format}")
+        m = len(found.items)
         return Decision(
             found.request_id, found.t, found.offsets, found.user, found.context, found.history, found.items,
-            found.shown, _floats(found.scores), _floats(found.p), found.flags, found.model_version,
-            found.plan_hash, found.took_us, {name: _floats(raw) for name, raw in found.sources.items()},
-            found.columns, _floats(found.numbers).reshape(-1, max(1, len(found.columns))),
+            found.shown, _vector(found.scores, m), _vector(found.p, m), found.flags, found.model_version,
+            found.plan_hash, found.took_us, {name: _vector(raw, m) for name, raw in found.sources.items()},
+            found.columns, unpacked(found.numbers, m if found.columns else 0, len(found.columns)),
             found.categories, found.lists,
         )  # fmt: skip
     except (msgspec.DecodeError, ValueError) as error:
@@ -120,9 +122,9 @@ def decode(payload: bytes) -> Decision:
         ) from error  # fmt: skip
 
 
-def _bytes(array: Matrix) -> bytes:
-    return np.ascontiguousarray(array, "<f8").tobytes()
+def _packed(vector: Vector) -> bytes:
+    return packed(np.asarray(vector, np.float64)[:, None])
 
 
-def _floats(raw: bytes) -> Vector:
-    return np.frombuffer(raw, "<f8")
+def _vector(raw: bytes, m: int) -> Vector:
+    return unpacked(raw, m, 1)[:, 0]

@@ -92,5 +92,5 @@ def test_a_log_that_cannot_be_written_is_reported_and_raises_nothing(tmp_path):
 def test_another_format_is_refused(tmp_path):
     with Log.open(tmp_path) as log:
         log.append([b"\x01"], 1)
-    with pytest.raises(StateError, match="decisions in format 1"):
+    with pytest.raises(StateError, match="decisions in format 2"):
         list(PredictionLog.open(tmp_path, readonly=True).read())
