@@ -29,6 +29,7 @@ def measured() -> str:
         *_of_run(_result("videos")),
         *_of_fraud(_result("fraud_anchor")),
         *_of_read(_result("feature_read")),
+        *_of_trees(_result("trees")),
     ]
     rows += [*_of_training_set(_result("training_set")), *_of_lookup(_result("lookup_join"))]
     for name in ("out_of_core", "out_of_core_20gb"):
@@ -70,6 +71,15 @@ def _of_read(read: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("feature read, keys × 50 windowed features, embedded store: p50, p99", value, command),
         ("the same by Feast's SDK on SQLite: p50 as a multiple", times, command),
     ]
+
+
+def _of_trees(trees: dict[str, Any]) -> list[tuple[str, str, str]]:
+    load, name = trees["load"], "counts, 500 rows"
+    what = f"{load['candidates']} candidates × {load['columns']} features through {load['trees']} trees of {load['leaves']} leaves"
+    found = trees["contenders"][name]
+    same = {one: said for one, said in found.items() if one != "xgboost_own_trees"}
+    value = f"{found['heptad']['cpu_ms']:.2f} ms ({_others(same, trees['ratio'][name])})"
+    return [(f"{what}: CPU of one thread", value, f"[`make bench B=B6`]({RESULTS}/trees.json)")]
 
 
 def _of_weight(weight: dict[str, Any]) -> list[tuple[str, str, str]]:
