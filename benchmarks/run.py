@@ -21,6 +21,7 @@ SCRIPTS = {
     "B4": "ingest",
     "B5": "feature_read",
     "B6": "trees",
+    "B8": "retrieval",
     "B9": "weight",
     "log": "log_append",
     "read": "online_read",

@@ -25,7 +25,7 @@ SMALLEST: Final = 256  #: rows from which lists and codes can be trained at all
 _SAMPLE: Final = 64  #: queries that tune
 _K: Final = 100  #: the answer's length that tunes; a shorter one proposes as many
 _DEEPEST: Final = 16_384  #: neighbours whose lists are looked at
-_SHARES: Final = (1.0, 0.3, 0.1)  #: of rows that a filter lets pass
+_SHARES: Final = (0.1, 0.25, 0.5, 1.0)  #: of rows that a filter lets pass
 _LISTS_MISS: Final = 0.7  #: the part of what may be missed that may lie in lists not probed
 _FACTORS: Final = (2, 4, 6, 8, 10, 13, 16, 24, 32, 64)
 _ROWS_PER_LIST: Final = 100  #: that train a list
@@ -93,7 +93,7 @@ class Approximate:
         open_ = rows if allowed is None else int(np.count_nonzero(allowed))
         if not open_:
             return [np.empty(0, np.int64)] * len(queries)
-        factor = next(factor for share, factor in self.factors.items() if share * rows >= open_)
+        factor = max(self.factors[share] for share in self._around(open_ / rows))
         wanted = min(max(k, _K) * factor, rows)
         depth = k * rows / open_  # of the k-th among those allowed, among all
         probes = next((probes for deep, probes in self.probes.items() if deep >= depth), lists)
@@ -107,6 +107,12 @@ class Approximate:
             for row, slots in zip(short, self._search(queries[short], wanted, lists, selector), strict=True):
                 found[row] = slots
         return found
+
+    def _around(self, share: float) -> list[float]:
+        """The tuned shares on both sides of this one."""
+        shares = list(self.factors)
+        above = next(place for place, tuned in enumerate(shares) if tuned >= share)
+        return shares[max(0, above - 1) : above + 1]
 
     def _search(self, queries: Vectors, wanted: int, probes: int, selector: Any) -> list[Slots]:
         chosen = {} if selector is None else {"sel": selector}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Columns = Mapping[str, NDArray[Any]]
-_FIRST: Final = 64
+_ROOM: Final = 64  #: rows, and an eighth of the first ones, for which there is room at once
 
 
 class Rows:
@@ -18,7 +18,8 @@ class Rows:
     def __init__(self, first: Columns) -> None:
         """``first``: arrays of no or some rows, which give every column its type and shape."""
         self._length = 0
-        self._held = {name: np.empty((_FIRST, *part.shape[1:]), part.dtype) for name, part in first.items()}
+        room = _ROOM + len(next(iter(first.values()))) * 9 // 8
+        self._held = {name: np.empty((room, *part.shape[1:]), part.dtype) for name, part in first.items()}
         self.append(first)
 
     def __len__(self) -> int:
@@ -32,7 +33,7 @@ class Rows:
             held = self._held[name]
             kind = np.dtype(object) if part.dtype == object else held.dtype
             if end > len(held) or kind != held.dtype:
-                wider = np.empty((max(end, 2 * len(held)), *held.shape[1:]), kind)
+                wider = np.empty((max(end, len(held) * 3 // 2), *held.shape[1:]), kind)
                 wider[: self._length] = held[: self._length]
                 self._held[name] = held = wider  # what readers hold is the old array
             held[self._length : end] = part
