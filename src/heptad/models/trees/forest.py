@@ -51,7 +51,7 @@ class Forest:
 
 
 def _fits(text: Text, width: int) -> bool:
-    """Whether columns exist, thresholds are finite, and every node comes before its children in its tree."""
+    """Whether columns exist, thresholds are numbers, and every node comes before its children in its tree."""
     nodes = text.leaves - 1
     each = np.repeat(nodes, nodes)
     place = np.arange(len(each)) - np.repeat(np.cumsum(nodes) - nodes, nodes)
@@ -59,7 +59,7 @@ def _fits(text: Text, width: int) -> bool:
         ((place < child) & (child < each)) | ((child < 0) & (~child <= each))
         for child in (text.left, text.right)
     ]
-    return bool(np.isfinite(text.threshold).all() and (text.feature < width).all() and np.all(below))
+    return bool(not np.isnan(text.threshold).any() and (text.feature < width).all() and np.all(below))
 
 
 def _trees(text: Text) -> Trees:
@@ -71,7 +71,7 @@ def _trees(text: Text) -> Trees:
     (group, thresholds), place = _distinct(pairs[~coded])
     groups, group_first = np.unique(group.astype(np.int64), return_index=True)
     ways = groups % _WAYS
-    default = np.where(ways % 2 == 1, -np.inf, np.inf)
+    default = np.where(ways % 2 == 1, -np.inf, np.nan)
     columns, code_first, tests, which = _categories(text, len(thresholds))
     test = np.empty(len(text.feature), dtype=np.int32)
     test[~coded], test[coded] = place, code_first[-1] + which

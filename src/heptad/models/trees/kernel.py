@@ -34,7 +34,7 @@ class Trees(NamedTuple):
 
     Tests by threshold come first, grouped by column and by what is missing there: ``group_of`` (g,) the column,
     ``group_first`` (g + 1,) places in ``thresholds``, ascending within a group; NaN is read as ``nan_as`` and zero as
-    ``zero_as``, infinite where it is missing. After them a row of bitmaps for each code of the categorical columns
+    ``zero_as``: where that is missing, -inf, which passes all tests, or NaN, which passes none. After them a row of bitmaps for each code of the categorical columns
     ``coded`` (c,), from ``code_first`` (c + 1,) on; then one for each categorical test, the OR of its codes' rows
     ``codes[test_first[k] : test_first[k + 1]]``.
 
@@ -97,10 +97,11 @@ def _answer(trees, x, first, rows, holds):  # type: ignore[no-untyped-def]
         while size > 1:  # all rows take the same steps, so that LLVM does eight of them at a time
             half = size >> 1
             for i in range(rows):
-                rank[i] += np.int32(half) * np.int32(trees.thresholds[rank[i] + half - 1] < column[i])
+                passes = column[i] <= trees.thresholds[rank[i] + half - 1]
+                rank[i] += np.int32(half) * np.int32(not passes)
             size -= half
         for i in range(rows):
-            rank[i] += np.int32(trees.thresholds[rank[i]] < column[i])
+            rank[i] += np.int32(not column[i] <= trees.thresholds[rank[i]])  # NaN passes none
         for i in range(rows):
             if rank[i] < end:
                 holds[rank[i], i >> 6] |= np.uint64(1) << np.uint64(i & 63)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from heptad.models.trees.forest import Forest
 from heptad.models.trees.kernel import FEW, MOST_LEAVES, ROWS
+from heptad.models.trees.text import read_text
 
 WIDTH = 4
 TINY = float(np.float32(1e-35))  # nearer to 0 than this is 0, for LightGBM
@@ -20,7 +21,9 @@ EDGES = [
 SPECIAL = [np.nan, np.inf, -np.inf, 0.9999999, -(2.0**31) - 1, 2.0**63, 1e308]
 MISSING = {"none": 0, "zero": 1, "nan": 2}
 
-thresholds = st.sampled_from(EDGES) | st.floats(allow_nan=False, allow_infinity=False, width=32)
+thresholds = st.sampled_from([*EDGES, np.inf, -np.inf]) | st.floats(
+    allow_nan=False, allow_infinity=False, width=32
+)
 leaf_values = st.floats(-1, 1) | st.sampled_from([0.0, -0.0, 1e-300, 5.0, -40.0])
 
 
@@ -172,6 +175,17 @@ def test_what_lightgbm_trains(parameters):
     np.testing.assert_array_equal(alone, expected[650:750])
 
 
+def test_a_split_of_what_is_missing_from_the_rest():
+    x = np.zeros((400, WIDTH))
+    x[::3, 1], x[:, 2] = np.nan, np.arange(400) % 7
+    settings = {"objective": "binary", "verbosity": -1, "num_threads": 1}
+    booster = lightgbm.train(settings, lightgbm.Dataset(x, np.isnan(x[:, 1]), params=settings), 3)
+    text = booster.model_to_string()
+    assert np.isinf(read_text(text).threshold).any()
+    x = np.array([[0.0, v, 1.0, 0.0] for v in (np.nan, 0.0, 5.0, np.inf, -np.inf)])
+    np.testing.assert_array_equal(Forest.read(text, WIDTH).predict_proba(x), answers(booster, x))
+
+
 @pytest.mark.parametrize(
     "parameters",
     [
@@ -195,7 +209,7 @@ def test_trees_the_kernels_cannot_take_are_left_to_lightgbm():
 
     assert read() is not None
     assert read(split_feature=[0, WIDTH]) is None
-    assert read(threshold=[0.5, np.inf]) is None
+    assert read(threshold=[0.5, np.nan]) is None
     assert read(left_child=[1, 0]) is None
 
 
