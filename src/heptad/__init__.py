@@ -6,6 +6,7 @@ engines, models and servers load when they are first used.
 
 from heptad.declare.data import Data, source_score
 from heptad.declare.evaluation import (
+    EntitySplit,
     Evaluation,
     TimeSplit,
     auc,
@@ -18,6 +19,7 @@ from heptad.declare.evaluation import (
     logloss,
     ndcg,
     ne,
+    precision,
     precision_at,
     recall,
 )
@@ -40,13 +42,15 @@ from heptad.declare.expressions import (
 from heptad.declare.features import feature, hour, rate, weekday
 from heptad.declare.framing import Classification, LogLoss, Ranking, p
 from heptad.declare.labels import label
-from heptad.declare.model import GBDT, Logistic, Model
+from heptad.declare.model import GBDT, Embedding, Logistic, Model
 from heptad.declare.monitoring import Daily, Monitoring, OnDrift, Weekly
 from heptad.declare.requirements import KPI, Requirements, count, sum
+from heptad.declare.retrieval import Contrastive, Retrieval, same
 from heptad.declare.review import Prior, Review
 from heptad.declare.schema import Event, Table, lookup
+from heptad.declare.search import Distinct, Nearest, Search
 from heptad.declare.serving import EASE, Cap, CoVisited, Popular, Serving, Unseen
-from heptad.declare.types import Deleted, Id, Key, KnownAt, Ref, Time, Vector, Version
+from heptad.declare.types import Deleted, Id, Image, Key, KnownAt, Ref, Time, Vector, Version
 from heptad.errors import (
     DataError,
     DeclarationError,
@@ -67,15 +71,20 @@ __all__ = [
     "Cap",
     "Classification",
     "CoVisited",
+    "Contrastive",
     "Daily",
     "Data",
     "DataError",
     "DeclarationError",
     "Deleted",
+    "Distinct",
+    "Embedding",
+    "EntitySplit",
     "Evaluation",
     "Event",
     "HeptadError",
     "Id",
+    "Image",
     "Key",
     "KnownAt",
     "LogLoss",
@@ -83,6 +92,7 @@ __all__ = [
     "MissingExtra",
     "Model",
     "Monitoring",
+    "Nearest",
     "OnDrift",
     "PlanError",
     "Popular",
@@ -91,7 +101,9 @@ __all__ = [
     "ReadError",
     "Ref",
     "Requirements",
+    "Retrieval",
     "Review",
+    "Search",
     "Serving",
     "StateError",
     "System",
@@ -129,9 +141,11 @@ __all__ = [
     "ndcg",
     "ne",
     "p",
+    "precision",
     "precision_at",
     "rate",
     "recall",
+    "same",
     "size",
     "source_score",
     "sqrt",

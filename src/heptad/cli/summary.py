@@ -9,13 +9,37 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_METRICS = ("ndcg@10", "recall@10", "hit@10", "recall@100", "auc", "logloss", "ne", "ece")
+_METRICS = (
+    "ndcg@10",
+    "precision@10",
+    "precision@1",
+    "average_precision",
+    "recall@10",
+    "hit@10",
+    "recall@100",
+    "auc",
+    "logloss",
+    "ne",
+    "ece",
+)
 
 
 def show_summary(console: Console, summary: Mapping[str, Any]) -> None:
     """Print metrics with their intervals, the gate, the audit, latency, requirements, and the report's path."""
     before: object = None
-    for make in (_rows, _metrics, _paired, _slices, _disease, _gate, _audit, _latency, _drift, _requirements):
+    for make in (
+        _rows,
+        _metrics,
+        _paired,
+        _slices,
+        _disease,
+        _gate,
+        _audit,
+        _index,
+        _latency,
+        _drift,
+        _requirements,
+    ):
         for piece in make(summary):
             if before is not None and (isinstance(piece, Table) or isinstance(before, Table)):
                 console.print()
@@ -147,6 +171,16 @@ def _audit(summary: Mapping[str, Any]) -> list[Any]:
         for fault in audit.get("planted", ())
     ]
     return [line, *planted]
+
+
+def _index(summary: Mapping[str, Any]) -> list[Any]:
+    found = summary.get("index")
+    if not found:
+        return []
+    ends = _between([found["low"], found["high"]])
+    return [
+        f"index    {_number(found['items'])} vectors, recall@{found['k']} {_number(found['recall'], 3)}{ends}"
+    ]
 
 
 def _latency(summary: Mapping[str, Any]) -> list[Any]:

@@ -16,20 +16,23 @@ from heptad.dashboard.sections.drift import drift
 from heptad.dashboard.sections.headline import footer, header
 from heptad.dashboard.sections.intake import intake
 from heptad.dashboard.sections.metrics import metrics, slices
+from heptad.dashboard.sections.pictures import index, pictures
 from heptad.dashboard.sections.provenance import data, models, plan, stage_times
 from heptad.dashboard.sections.serving import audit, latency, requirements
 
 #: The page asks for nothing beyond itself, and the browser is told to refuse if it did.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
 _SECTIONS: tuple[Callable[[Part], Section | None], ...] = (
     disease,
+    pictures,
     metrics,
     detection,
     slices,
     calibration,
     kpi,
     gate,
+    index,
     latency,
     audit,
     drift,

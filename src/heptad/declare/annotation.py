@@ -44,7 +44,7 @@ def annotated(owner: str, name: str, annotation: Any, events: type) -> Annotatio
     if annotation not in SCALARS:
         raise DeclarationError(
             where, "hp.Key, hp.Time, hp.KnownAt, hp.Version, hp.Deleted, hp.Id, hp.Ref[...], str, float, int, bool, "
-            "list[str] or hp.Vector[n] (or X | None)",
+            "list[str], hp.Image or hp.Vector[n] (or X | None)",
             shown(annotation), "give the column one of these types",
         )  # fmt: skip
     marker = annotation.__name__ if isinstance(annotation, type) else ""

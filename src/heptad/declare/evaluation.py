@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
+from heptad.declare.field import Field
 from heptad.declare.model import GBDT, Logistic, Model
 from heptad.declare.wording import is_number, is_whole, listed, shown
 from heptad.errors import DeclarationError
@@ -23,13 +24,13 @@ class Against:
 
 champion = Against("champion")
 #: Names of contenders that no compared model may take.
-TAKEN = ("heptad", "champion", "prior")
+TAKEN = ("heptad", "champion", "prior", "frozen", "chance")
 
 
 def baseline(name: str) -> Against:
     """A baseline that every evaluation scores on the same requests: a candidate source such as 'popular'.
 
-    In a classification 'prior', or a name of Evaluation.compare.
+    In a classification 'prior', or a name of Evaluation.compare; in a retrieval 'frozen' or 'chance'.
     """
     return Against(name)
 
@@ -125,6 +126,7 @@ class AtDepth:
 
 ndcg = AtDepth("ndcg")  #: normalised discounted cumulative gain
 recall = AtDepth("recall")  #: share of the relevant items that is among the first k
+precision = AtDepth("precision")  #: share of the first k that is relevant
 auc = Metric("auc", True)
 logloss = Metric("logloss", False, float("inf"))
 ne = Metric("ne", False, float("inf"))  #: normalised entropy, He et al. 2014
@@ -201,6 +203,27 @@ class TimeSplit:
 
 
 @dataclass(frozen=True)
+class EntitySplit:
+    """Train on some entities, test on others: ``test`` is the share of a table's rows held out, by a hash of their key.
+
+    With ``together``, a column of the table, rows that share its value are on one side: variants of one product.
+    """
+
+    test: float = 0.25
+    together: Any = None  #: a column, an int or text to a type checker
+
+    def __post_init__(self) -> None:
+        if not is_number(self.test) or not 0.0 < self.test < 1.0:
+            raise DeclarationError(
+                "EntitySplit.test", "a share between 0 and 1", shown(self.test), "write test=0.25"
+            )
+        if self.together is not None and not isinstance(self.together, Field):
+            raise DeclarationError(
+                "EntitySplit.together", "a column", shown(self.together), "write together=Product.name"
+            )
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """The split and the gate, and for a classification the other models it is compared with, by name.
 
@@ -208,15 +231,16 @@ class Evaluation:
     always is.
     """
 
-    split: TimeSplit
+    split: TimeSplit | EntitySplit
     gate: tuple[Gate, ...] | list[Gate] = ()
     compare: Mapping[str, GBDT | Logistic | Model] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.split, TimeSplit):
+        if not isinstance(self.split, (TimeSplit, EntitySplit)):
             raise DeclarationError(
-                "Evaluation.split", "hp.TimeSplit", shown(self.split), "write hp.TimeSplit(test='2d')"
-            )
+                "Evaluation.split", "hp.TimeSplit or, of a retrieval, hp.EntitySplit", shown(self.split),
+                "write hp.TimeSplit(test='2d')",
+            )  # fmt: skip
         for check in self.gate if listed(self.gate) else (self.gate,):
             if not listed(self.gate) or not isinstance(check, Gate):
                 raise DeclarationError(

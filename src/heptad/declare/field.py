@@ -22,6 +22,7 @@ _NO_CONDITION = {
     Kind.TEXTS: "group by a list column: .per('column')",
     Kind.TIME: "use a window over time",
     Kind.VECTOR: "compare hp.cosine of it in Data.contextual",
+    Kind.IMAGE: "embed it: hp.Retrieval",
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from heptad.declare.expressions import Overrules
 from heptad.declare.labels import FollowedBy, Label, Outcome
+from heptad.declare.retrieval import Retrieval
 from heptad.declare.schema import Event, Field
 from heptad.declare.types import Kind, Role
 from heptad.declare.wording import is_number, shown
@@ -131,4 +132,4 @@ class Classification:
             )  # fmt: skip
 
 
-Framing = Ranking | Classification
+Framing = Ranking | Classification | Retrieval

@@ -60,4 +60,36 @@ class Model:
                 )  # fmt: skip
 
 
+#: Frozen networks that `Embedding` may stand on.
+BACKBONES = ("efficientnet-lite0",)
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """A frozen ``backbone`` and a projection trained on its features: ``hidden`` units, then ``size`` numbers.
+
+    The projection is learned from batches of ``batch`` pictures, ``epochs`` times through all of them.
+    """
+
+    backbone: str = "efficientnet-lite0"
+    size: int = 128
+    hidden: int = 512
+    epochs: int = 30
+    batch: int = 512
+
+    def __post_init__(self) -> None:
+        if self.backbone not in BACKBONES:
+            raise DeclarationError(
+                "Embedding.backbone", f"one of {', '.join(map(repr, BACKBONES))}", shown(self.backbone),
+                f"write hp.Embedding({BACKBONES[0]!r})",
+            )  # fmt: skip
+        for name in ("size", "hidden", "epochs", "batch"):
+            value, least = getattr(self, name), 1 if name == "epochs" else 2
+            if not is_whole(value) or value < least:
+                raise DeclarationError(
+                    f"Embedding.{name}", f"a whole number from {least}", shown(value),
+                    f"write for example {name}={getattr(type(self), name)}",
+                )  # fmt: skip
+
+
 AnyModel = GBDT | Logistic | Model

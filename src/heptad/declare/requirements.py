@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from heptad.declare.labels import FollowedBy, Label, Outcome
+from heptad.declare.retrieval import Same
 from heptad.declare.schema import Field
 from heptad.declare.wording import is_number, is_whole, shown
 from heptad.errors import DeclarationError
@@ -14,10 +15,20 @@ from heptad.times import duration
 
 @dataclass(frozen=True)
 class Total:
-    """What a KPI adds up over what is shown or reviewed: 1, or a column, for each whose label is true."""
+    """What a KPI adds up over what is shown or reviewed: 1, or a column, for each whose label is true.
+
+    In a retrieval, 1 for each row shown that is alike the query's.
+    """
 
     column: Field | None
-    where: Label
+    where: Label | Same
+
+    @property
+    def label(self) -> Label:
+        """The label; DeclarationError where rows are counted that are alike."""
+        if isinstance(self.where, Same):
+            raise DeclarationError("KPI", "a label", shown(self.where), "write hp.count(where=hp.label(...))")
+        return self.where
 
 
 def sum(column: Any, *, where: Label) -> Total:
@@ -34,9 +45,9 @@ def sum(column: Any, *, where: Label) -> Total:
     return Total(column, where)
 
 
-def count(*, where: Label) -> Total:
-    """The number of shown items whose label is true."""
-    return Total(None, _label(where))
+def count(*, where: Label | Same) -> Total:
+    """The number of shown items whose label is true, or of shown rows that are alike the query's: `same`."""
+    return Total(None, where if isinstance(where, Same) else _label(where))
 
 
 def _label(where: object) -> Label:

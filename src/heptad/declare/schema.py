@@ -227,6 +227,12 @@ class Event(Schema):
                 f"event {cls.__name__}", "at most one column of hp.KnownAt", ", ".join(known),
                 "keep the one from which on the event could be known",
             )  # fmt: skip
+        pictures = [f.name for f in fields.values() if f.kind is Kind.IMAGE]
+        if pictures:
+            raise DeclarationError(
+                f"event {cls.__name__}", "no hp.Image: only the rows of a table hold pictures", ", ".join(pictures),
+                "keep the picture in an hp.Table, and its hp.Id here",
+            )  # fmt: skip
         strange = [f.name for f in fields.values() if f.role in (Role.VERSION, Role.DELETED)]
         if strange:
             raise DeclarationError(

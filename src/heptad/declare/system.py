@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 
+from heptad.declare.check_search import check_search
 from heptad.declare.data import Data, SourceScore
-from heptad.declare.evaluation import AtLoad, Evaluation
+from heptad.declare.evaluation import AtLoad, EntitySplit, Evaluation, TimeSplit
 from heptad.declare.expressions import Expressible
 from heptad.declare.features import Calendar, Derived, Windowed, columns_of
 from heptad.declare.framing import Classification, Framing, Ranking
 from heptad.declare.labels import Label, Outcome
-from heptad.declare.model import GBDT, AnyModel, Logistic, Model
+from heptad.declare.model import GBDT, AnyModel, Embedding, Logistic, Model
 from heptad.declare.monitoring import Monitoring, OnDrift
 from heptad.declare.requirements import Requirements
+from heptad.declare.retrieval import Retrieval
 from heptad.declare.review import Review
 from heptad.declare.schema import Event, Field, Table
+from heptad.declare.search import Search
 from heptad.declare.serving import Cap, Serving
 from heptad.declare.types import Kind, Role
 from heptad.declare.wording import shown
@@ -29,16 +32,16 @@ class Declaration:
     requirements: Requirements
     framing: Framing
     data: Data
-    model: GBDT | Logistic | Model
+    model: GBDT | Logistic | Model | Embedding
     evaluation: Evaluation
-    serving: Serving | Review
+    serving: Serving | Review | Search
     monitoring: Monitoring
 
     def __post_init__(self) -> None:
         expected = {
-            "requirements": (Requirements,), "framing": (Ranking, Classification), "data": (Data,),
-            "model": (GBDT, Logistic, Model), "evaluation": (Evaluation,), "serving": (Serving, Review),
-            "monitoring": (Monitoring,),
+            "requirements": (Requirements,), "framing": (Ranking, Classification, Retrieval), "data": (Data,),
+            "model": (GBDT, Logistic, Model, Embedding), "evaluation": (Evaluation,),
+            "serving": (Serving, Review, Search), "monitoring": (Monitoring,),
         }  # fmt: skip
         for step in fields(Declaration):
             value = getattr(self, step.name)
@@ -52,6 +55,20 @@ class Declaration:
                 raise _unfit("Ranking", "Serving", self.serving)
             case Classification() if not isinstance(self.serving, Review):
                 raise _unfit("Classification", "Review", self.serving)
+            case Retrieval() if not isinstance(self.serving, Search):
+                raise _unfit("Retrieval", "Search", self.serving)
+        if isinstance(self.framing, Retrieval):
+            check_search(
+                self.framing, self.searching, self.embedding, self.requirements, self.data, self.evaluation,
+                self.monitoring,
+            )  # fmt: skip
+            return
+        if isinstance(self.model, Embedding) or isinstance(self.evaluation.split, EntitySplit):
+            strange = self.model if isinstance(self.model, Embedding) else self.evaluation.split
+            raise DeclarationError(
+                "System", f"no hp.{type(strange).__name__}: it belongs to hp.Retrieval", shown(strange),
+                "write hp.GBDT() and hp.TimeSplit(test='2d')",
+            )  # fmt: skip
         self._check_known_at_request()
         self._check_inputs()
         if isinstance(self.framing, Ranking):
@@ -63,8 +80,56 @@ class Declaration:
 
     @property
     def label(self) -> Label:
-        """What is learned."""
+        """What is learned; DeclarationError for a retrieval, which has no events."""
+        if isinstance(self.framing, Retrieval):
+            raise DeclarationError(
+                "System.framing", "hp.Ranking or hp.Classification", "hp.Retrieval",
+                "a search by pictures has no events: run, serve, design and explain know it",
+            )  # fmt: skip
         return self.framing.objective.label
+
+    @property
+    def split(self) -> TimeSplit:
+        """The split of a system of events; DeclarationError for another."""
+        if not isinstance(self.evaluation.split, TimeSplit):
+            raise DeclarationError(
+                "Evaluation.split",
+                "hp.TimeSplit",
+                shown(self.evaluation.split),
+                "write hp.TimeSplit(test='2d')",
+            )
+        return self.evaluation.split
+
+    @property
+    def events_model(self) -> AnyModel:
+        """The model of a system of events; DeclarationError for another."""
+        if isinstance(self.model, Embedding):
+            raise DeclarationError("System.model", "hp.GBDT()", shown(self.model), "write model=hp.GBDT()")
+        return self.model
+
+    @property
+    def search(self) -> Retrieval:
+        """The framing of a search by pictures; DeclarationError for another."""
+        if not isinstance(self.framing, Retrieval):
+            raise DeclarationError("System.framing", "hp.Retrieval", shown(self.framing), "frame a retrieval")
+        return self.framing
+
+    @property
+    def searching(self) -> Search:
+        """The serving of a search by pictures; DeclarationError for another."""
+        if not isinstance(self.serving, Search):
+            raise _unfit("Retrieval", "Search", self.serving)
+        return self.serving
+
+    @property
+    def embedding(self) -> Embedding:
+        """The model of a search by pictures; DeclarationError for another."""
+        if not isinstance(self.model, Embedding):
+            raise DeclarationError(
+                "System.model", "hp.Embedding, as the framing is hp.Retrieval", shown(self.model),
+                "write model=hp.Embedding()",
+            )  # fmt: skip
+        return self.model
 
     @property
     def ranking(self) -> Ranking:
@@ -107,7 +172,7 @@ class Declaration:
 
     def _check_known_at_request(self) -> None:
         """A feature may use only what a request brings, or what states and tables said before it."""
-        label = self.framing.objective.label
+        label = self.label
         request = label.event
         unknown = {
             f.name: "known only once the event has happened" for f in request.fields.values() if f.lookup
@@ -147,7 +212,7 @@ class Declaration:
                     f"Data.static[{name!r}]", f"a name that {request.__name__} does not use for a column of its own",
                     f"{fact} beside {own}", "rename the feature",
                 )  # fmt: skip
-        kpi = self.requirements.kpi.total.where.event
+        kpi = self.requirements.kpi.total.label.event
         if kpi is not request:
             raise DeclarationError(
                 "Requirements.kpi", f"a label of {request.__name__}, the request's event",
@@ -155,7 +220,7 @@ class Declaration:
             )  # fmt: skip
 
     def _check_column(self, thing: str, field: Field, unknown: Mapping[str, str]) -> None:
-        request = self.framing.objective.label.event
+        request = self.label.event
         if field.owner is not request:
             raise DeclarationError(
                 thing, f"a column of {request.__name__}, the request's event, or of a table", shown(field),
@@ -195,7 +260,7 @@ class Declaration:
                 )  # fmt: skip
 
     def _request_columns(self) -> set[str]:
-        return set(self.framing.objective.label.event.fields)
+        return set(self.label.event.fields)
 
     def _check_serving(self) -> None:
         lists = {

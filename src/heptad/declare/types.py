@@ -24,6 +24,7 @@ class Kind(StrEnum):
     TEXTS = "texts"  #: a list of texts
     TIME = "time"  #: int64 microseconds UTC
     VECTOR = "vector"  #: a fixed number of float32 values
+    IMAGE = "image"  #: the bytes of a picture as a file holds them
 
     @property
     def numeric(self) -> bool:
@@ -69,6 +70,10 @@ class Deleted:
     """Annotates a table's column that says whether a row deletes its entity from ``valid_from`` on: a bool."""
 
 
+class Image:
+    """Annotates a table's column of pictures: the bytes of a JPEG or PNG file, which `hp.Retrieval` embeds."""
+
+
 class Ref(Generic[E]):
     """Annotates the column that holds the id of an event of another class: ``shown: hp.Ref[Impression]``."""
 
@@ -112,4 +117,5 @@ SCALARS: dict[Any, Kind] = {
     Version: Kind.INT,
     Deleted: Kind.BOOL,
     KnownAt: Kind.TIME,
+    Image: Kind.IMAGE,
 }

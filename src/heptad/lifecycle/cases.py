@@ -31,7 +31,7 @@ def every_case(history: History, system: Declaration, now: int) -> Requests:
     label, kpi = system.label, system.requirements.kpi.total
     batch = history.batches[label.event.__name__]
     labels = settled(history, label, now)
-    worth = labels if kpi.where == label else settled(history, kpi.where, now)
+    worth = labels if kpi.where == label else settled(history, kpi.label, now)
     if kpi.column is not None:
         worth = worth * batch.columns[kpi.column.name].values
     usable = np.lexsort((batch.tie, batch.time))

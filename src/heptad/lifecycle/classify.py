@@ -39,7 +39,7 @@ def training_cases(history: History, system: Declaration, cut: int, effort: Effo
             "training", f"cases whose label was settled by {cut}", "none",
             "train on a longer history: it takes the label's delay until a case can be learned from",
         )  # fmt: skip
-    span = system.evaluation.split.train
+    span = system.split.train
     chosen = np.ones(len(cases), np.bool_)
     if span is not None:
         # back from when the newest label was settled: the split's own moment, less the label's delay
@@ -63,7 +63,7 @@ def train(
     """
     pairs = training_cases(history, system, cut, effort or Effort())
     held_out = pairs.t >= np.quantile(pairs.t, 1.0 - CALIBRATION_SHARE, method="nearest")
-    weight = np.where(pairs.label > 0, system.framing.objective.positive_weight, 1.0)
+    weight = np.where(pairs.label > 0, system.classification.objective.positive_weight, 1.0)
     rows = Rows(pairs, weight, held_out, case_features(history, system, pairs))
     rows = rows if corrupt is None else corrupt(rows)
     predictor = fit(history, system, rows, cut)
@@ -96,7 +96,9 @@ def fit(
         raise DataError(
             "training rows", "a true label among the settled cases", "none", "train on a longer history"
         )
-    return fit_predictor(model or system.model, rows.columns, holds, label, rows.weight, rows.held_out, cut)
+    return fit_predictor(
+        model or system.events_model, rows.columns, holds, label, rows.weight, rows.held_out, cut
+    )
 
 
 def evaluation_set(history: History, system: Declaration, begin: int, end: int, *, most: int) -> Tested:

@@ -238,7 +238,7 @@ def task_of(system: Declaration) -> Task:
 
 def split_at(history: History, system: Declaration) -> int:
     """Where the declared split cuts: of a ranking the label's events, of a classification its settled cases."""
-    test = system.evaluation.split.test
+    test = system.split.test
     if isinstance(system.framing, Ranking):
         time = history.batches[system.label.event.__name__].time
     else:

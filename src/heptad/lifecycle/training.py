@@ -75,9 +75,9 @@ class Trained:
 
 def settled_requests(history: History, system: Declaration, now: int) -> Requests:
     """Requests whose labels could be known by ``now`` (DESIGN §3.15)."""
-    label, kpi = system.framing.objective.label, system.requirements.kpi.total
+    label, kpi = system.label, system.requirements.kpi.total
     batch = history.batches[label.event.__name__]
-    worth = settled(history, kpi.where, now)
+    worth = settled(history, kpi.label, now)
     if kpi.column is not None:  # a null adds nothing: it is held as 0
         worth = worth * batch.columns[kpi.column.name].values
     return requests_of(batch, settled(history, label, now), system.ranking, worth)
@@ -150,5 +150,5 @@ def fit(
 ) -> Predictor:
     """The declared model (or another) fitted to these rows."""
     holds = cast(dict[str, Kind], model_columns(history))
-    declared, pairs = model or system.model, rows.pairs
+    declared, pairs = model or system.events_model, rows.pairs
     return fit_predictor(declared, rows.columns, holds, pairs.label, rows.weight, rows.held_out, cut)

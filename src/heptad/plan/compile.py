@@ -97,6 +97,19 @@ def compile_features(data: Data, label: Label) -> Plan:
     return Plan(streams, groups, ordered, needed)
 
 
+def compile_search(data: Data, table: type[Table]) -> Plan:
+    """The plan of a search over a table: one stream, no state, and the facts a request may filter by as columns."""
+    columns = tuple(
+        ColumnPlan(
+            name, "static", HOLDS.get(fact.kind, "number"), fact.kind, RequestColumn(fact.name), fact.size
+        )
+        for name, fact in data.static.items()
+    )
+    fields = tuple(_field(column) for column in table.fields.values())
+    stream = StreamPlan(table.__name__, True, fields, None, None, table.lag, table.ttl)
+    return Plan((stream,), (), columns, ())
+
+
 def _dynamic(
     name: str, feature: Windowed | Rate | Decay, windowed: Callable[[Windowed, Window], WindowColumn]
 ) -> Iterator[ColumnPlan]:
@@ -300,6 +313,13 @@ def _streams(
             raise PlanError(
                 f"stream {cls.__name__!r}", "one class of this name", "two classes", "rename one of them"
             )
+    for cls in by_name.values():
+        picture = next((f for f in cls.fields.values() if f.kind is Kind.IMAGE), None)
+        if picture is not None:
+            raise PlanError(
+                f"stream {cls.__name__!r}", "columns that a feature can read", f"{picture}, a picture",
+                "move the picture to a table of its own, which hp.Retrieval searches",
+            )  # fmt: skip
     return tuple(
         StreamPlan(
             cls.__name__,

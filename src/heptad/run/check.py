@@ -39,8 +39,8 @@ def check_system(target: Target, profile: Profile, *, progress: Progress) -> dic
     """
     needs = target.system.requirements
     with progress.stage("reading the history"):
+        event = target.system.label.event.__name__
         history = load_history(target.system.plan, profile).history
-    event = target.system.framing.objective.label.event.__name__
     batch = history.batches[event]
     ranks = isinstance(target.system.framing, Ranking)
     seconds = min(max(LOAD_SECONDS * needs.qps, FEWEST), MOST) / needs.qps

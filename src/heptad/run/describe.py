@@ -14,7 +14,9 @@ from heptad.declare.framing import Classification, Framing, Ranking, Score
 from heptad.declare.labels import FollowedBy, Label
 from heptad.declare.model import Model
 from heptad.declare.requirements import Requirements
+from heptad.declare.retrieval import Contrastive, Retrieval, Same
 from heptad.declare.review import Review
+from heptad.declare.search import Search
 from heptad.declare.serving import Serving
 from heptad.declare.system import Declaration
 from heptad.plan.explain import key_bytes, most_tiles, tile_bytes
@@ -79,6 +81,10 @@ def _per_request(requirements: Requirements, framing: Framing) -> dict[str, Any]
 
 
 def _framing(framing: Framing) -> dict[str, Any]:
+    match framing:
+        case Retrieval(picture, Contrastive(alike, temperature)):
+            said = f"Contrastive of {label_text(alike)}, temperature {temperature:g}"
+            return {"kind": "Retrieval", "picture": str(picture), "objective": said}
     objective = f"{type(framing.objective).__name__} of {label_text(framing.objective.label)}"
     match framing:
         case Ranking():
@@ -98,8 +104,14 @@ def _compared(system: Declaration) -> dict[str, Any]:
     return {"compare": {name: _stated(model) for name, model in system.compared.items()}}
 
 
-def _serving(serving: Serving | Review) -> dict[str, Any]:
+def _serving(serving: Serving | Review | Search) -> dict[str, Any]:
     match serving:
+        case Search():
+            return {
+                "candidates": [call_text(source) for source in serving.candidates],
+                "filters": [str(field) for field in serving.filters],
+                "rerank": [call_text(step) for step in serving.rerank],
+            }
         case Serving():
             return {
                 "candidates": [call_text(source) for source in serving.candidates],
@@ -115,8 +127,10 @@ def _serving(serving: Serving | Review) -> dict[str, Any]:
             }
 
 
-def label_text(label: Label) -> str:
+def label_text(label: Label | Same) -> str:
     """A label in words: ``Rating with stars >= 4``, ``Impression followed by Click within 30m``."""
+    if isinstance(label, Same):
+        return f"rows of the same {label.field.name}"
     if isinstance(label, FollowedBy):
         within = format_duration(label.within)
         return f"{label.event.__name__} followed by {label.outcome.__name__} within {within}"

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import json
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 import heptad
+from heptad.declare.retrieval import Retrieval
 from heptad.declare.system import Declaration
 from heptad.errors import DataError
 from heptad.lifecycle.comparison import Comparison
@@ -37,7 +33,9 @@ from heptad.run.profile import Profile
 from heptad.run.progress import Progress
 from heptad.run.replay import replay_and_audit
 from heptad.run.requirements import measured_requirements
+from heptad.run.search import run_search
 from heptad.run.stopwatch import Stopwatch
+from heptad.run.summary import data_module, data_section, model_row, write_summary
 from heptad.run.target import Target
 
 
@@ -66,6 +64,8 @@ def run_system(
     ``render`` writes the report from the summary to ``report.html``: the dashboard stands above this room,
     so whoever calls brings it.
     """
+    if isinstance(target.system.framing, Retrieval):  # no events: another loop, with the same ends
+        return run_search(target, profile, progress=progress, out=out, render=render)
     size = size or Size()
     system, watch = target.system, Stopwatch(progress)
     out.mkdir(parents=True, exist_ok=True)
@@ -128,7 +128,7 @@ def run_system(
         )  # fmt: skip
     summary["drift"] = outcome.section
     summary["rows"] = rows_section(loaded, trained, comparison, requests)
-    summary["models"] = [_model(v) for v in registry.versions(target.name)[-8:]]
+    summary["models"] = [model_row(v) for v in registry.versions(target.name)[-8:]]
     summary["data"] = data_section(target, profile)
     summary["requirements"] = measured_requirements(system, summary, served)
     summary["seconds"] = watch.seconds
@@ -183,39 +183,6 @@ def rows_section(
     }
 
 
-def data_module(target: Target) -> ModuleType | None:
-    """The module ``data`` beside a system's own; None where there is none."""
-    package = target.module.__name__.rpartition(".")[0]
-    if not package or importlib.util.find_spec(f"{package}.data") is None:
-        return None
-    return importlib.import_module(f"{package}.data")
-
-
-def data_section(target: Target, profile: Profile) -> dict[str, Any]:
-    """What the system's own data module says of its data (`about`), else where each stream was read from."""
-    about = getattr(data_module(target), "about", None)
-    if callable(about):
-        return dict(about())
-    return {"name": ", ".join(f"{stream} from {source.url}" for stream, source in profile.sources.items())}
-
-
-def write_summary(summary: dict[str, Any], path: Path) -> None:
-    """The summary as JSON, whole or not at all; NaN becomes null."""
-    aside = path.with_suffix(".part")
-    aside.write_text(json.dumps(_jsonable(summary), indent=1, allow_nan=False), encoding="utf-8")
-    os.replace(aside, path)
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _jsonable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_jsonable(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
 def _date(t: int) -> str:
     return datetime.fromtimestamp(t / 1e6, UTC).date().isoformat()
 
@@ -231,18 +198,3 @@ def _audit_line(audit: dict[str, Any]) -> str:
         f"audit: {audit['compared']:,} served values, {audit['mismatches']} wrong, {audit['late']} late;"
         f" {found} of {len(audit['planted'])} planted faults found"
     )
-
-
-def _model(version: Version) -> dict[str, Any]:
-    lineage = version.lineage
-    return {
-        "version": version.name,
-        "stage": version.stage,
-        "created": datetime.fromtimestamp(version.created / 1e6, UTC).isoformat(),
-        "lineage": {
-            "data": lineage.data,
-            "plan": lineage.plan,
-            "code": lineage.code,
-            "trained through": datetime.fromtimestamp(lineage.trained_through / 1e6, UTC).isoformat(),
-        },
-    }

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from heptad.declare.framing import Ranking
+from heptad.declare.retrieval import Retrieval
 from heptad.errors import HeptadError
 from heptad.registry.durable import sync
 from heptad.registry.registry import Registry
@@ -18,6 +19,7 @@ from heptad.run.follow import following
 from heptad.run.history import load_history
 from heptad.run.profile import Profile
 from heptad.run.replay import on_time
+from heptad.run.serve_search import visual_service
 from heptad.run.target import Target
 from heptad.serving import server
 from heptad.serving.intake import LocalIntake
@@ -57,8 +59,14 @@ def serve(
     """Serve until SIGTERM or SIGINT. ``fresh`` removes the log, the states and the predictions first.
 
     ``state`` is a directory to keep all of these in, instead of where the profile says. After ``deadline``
-    microseconds the fallback answers.
+    microseconds the fallback answers. A search by pictures keeps nothing: its rows come from the source.
     """
+    if isinstance(target.system.framing, Retrieval):
+        from heptad.serving.visual_http import app
+
+        visual = visual_service(target, profile, say)
+        server.run(visual, app(visual), host, port, ready=lambda url: say(f"ready {url}"))
+        return
     if state is not None:
         profile = replace(profile, log=state / "log", store=f"embedded:{state / 'state'}")
     if fresh:

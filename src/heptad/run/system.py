@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from heptad.declare.framing import Ranking
+from heptad.declare.retrieval import Retrieval
 from heptad.declare.system import Declaration
 
 if TYPE_CHECKING:
@@ -35,12 +36,15 @@ class System(Declaration):
     @property
     def plan(self) -> Plan:
         """The compiled plan (cached on the instance)."""
-        from heptad.plan.compile import compile_features
+        from heptad.plan.compile import compile_features, compile_search
         from heptad.plan.nodes import TallyPlan
 
         found: Plan | None = self.__dict__.get("_plan")
         if found is None:
-            found = compile_features(self.data, self.framing.objective.label)
+            if isinstance(self.framing, Retrieval):
+                found = compile_search(self.data, self.framing.table)
+            else:
+                found = compile_features(self.data, self.label)
             if isinstance(self.framing, Ranking):
                 tally = TallyPlan(self.label.event.__name__, self.framing.item.name)
                 found = replace(found, tallies=(tally,))

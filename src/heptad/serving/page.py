@@ -7,6 +7,7 @@ import json
 from typing import Any, Final
 
 from heptad.declare.framing import Classification, Framing, Ranking
+from heptad.declare.retrieval import Retrieval
 from heptad.declare.schema import Schema
 from heptad.declare.types import Kind, Role
 from heptad.serving.service import Service
@@ -45,15 +46,17 @@ def page(service: Service, base: str) -> str:
 
 def _asking(framing: Framing) -> tuple[str, list[tuple[str, str, dict[str, Any]]]]:
     """What this service is for, and the calls that ask it."""
-    event = framing.objective.label.event
     match framing:
+        case Retrieval():  # has a service and a page of its own
+            return f"{framing.table.__name__}: which look like this picture?", []
         case Ranking():
-            user, item = framing.user.name, framing.item.name
+            event, user, item = framing.objective.label.event, framing.user.name, framing.item.name
             return f"{event.__name__}: which {item} for this {user}?", [
                 ("Ranked items for a user", "rank", {"user": 1, "n": 5}),
                 ("Features, live", "features", {user: 1, item: [1, 2]}),
             ]
         case Classification():
+            event = framing.event
             apart = (Role.KEY, Role.TIME, Role.KNOWN_AT)
             row = {n: v for n, v in example(event).items() if event.fields[n].role not in apart}
             return f"{event.__name__}: {framing.objective.label!r}?", [

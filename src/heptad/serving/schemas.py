@@ -9,7 +9,7 @@ from heptad.declare.system import Declaration
 
 def schemas(declaration: Declaration) -> dict[str, type[Schema]]:
     """Every class a feature, the label or a request uses."""
-    label = declaration.framing.objective.label
+    label = declaration.label
     found: list[type[Schema]] = [label.event]
     if isinstance(label, FollowedBy):
         found.append(label.outcome)

@@ -6,7 +6,7 @@ import contextlib
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from heptad.errors import MissingExtra
 from heptad.serving.service import Service
@@ -29,6 +29,26 @@ def serve(
     """
     from heptad.serving.http import app
 
+    run(service, app(service), host, port, listening=listening, ready=ready)
+
+
+class Served(Protocol):
+    """What stands behind an application: made fast before the first request, closed after the last."""
+
+    def warm(self) -> None: ...
+    def drain(self) -> None: ...
+
+
+def run(
+    service: Served,
+    application: Any,
+    host: str,
+    port: int,
+    *,
+    listening: socket.socket | None = None,
+    ready: Callable[[str], None],
+) -> None:
+    """As `serve`, any ASGI application and what stands behind it."""
     try:
         import uvicorn
     except ImportError as error:
@@ -39,7 +59,7 @@ def serve(
         with listening or listen(host, port) as bound:
             url = address(bound)
             config = uvicorn.Config(
-                _announced(app(service), lambda: ready(url)),
+                _announced(application, lambda: ready(url)),
                 log_level="warning", access_log=False, ws="none", lifespan="on",
                 timeout_graceful_shutdown=GRACE_SECONDS,
             )  # fmt: skip

@@ -305,8 +305,8 @@ def a_time_that_may_be_missing():
 
 @wrong(
     "View.ts",
-    "hp.Key, hp.Time, hp.KnownAt, hp.Version, hp.Deleted, hp.Id, hp.Ref[...], str, float, int, bool, list[str] "
-    "or hp.Vector[n] (or X | None)",
+    "hp.Key, hp.Time, hp.KnownAt, hp.Version, hp.Deleted, hp.Id, hp.Ref[...], str, float, int, bool, list[str], "
+    "hp.Image or hp.Vector[n] (or X | None)",
     "the class datetime",
     "give the column one of these types",
 )
@@ -317,8 +317,8 @@ def a_column_of_a_foreign_type():
 
 @wrong(
     "View.sizes",
-    "hp.Key, hp.Time, hp.KnownAt, hp.Version, hp.Deleted, hp.Id, hp.Ref[...], str, float, int, bool, list[str] "
-    "or hp.Vector[n] (or X | None)",
+    "hp.Key, hp.Time, hp.KnownAt, hp.Version, hp.Deleted, hp.Id, hp.Ref[...], str, float, int, bool, list[str], "
+    "hp.Image or hp.Vector[n] (or X | None)",
     "list[int]",
     "give the column one of these types",
 )
@@ -1448,7 +1448,7 @@ def one_drift_column_out_of_its_list():
 
 @wrong(
     "System.model",
-    "hp.GBDT or hp.Logistic or hp.Model",
+    "hp.GBDT or hp.Logistic or hp.Model or hp.Embedding",
     "the class GBDT",
     "write model=hp.GBDT(...)",
 )

@@ -70,8 +70,14 @@ def slices(summary: Part) -> Section | None:
         ],
         caption=f"{metric} by slice",
     )
-    lead = "An average hides who is served badly; these are the same answers, apart."
-    return Section("slices", "With and without history", lead, beside(figure(plot, caption), numbers))
+    title, lead = (
+        "With and without history",
+        "An average hides who is served badly; these are the same answers, apart.",
+    )
+    if summary.part("pictures"):
+        title = "Other columns as what is relevant"
+        lead = "The same rankings: a result counts where it shares this column with the query."
+    return Section("slices", title, lead, beside(figure(plot, caption), numbers))
 
 
 def _slice_title(name: str, part: Part) -> str:

@@ -1,0 +1,1 @@
+"""Visual search: a picture in, similar products out."""
