@@ -78,7 +78,7 @@ def test_an_error_is_one_message_on_standard_error():
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.splitlines() == [
         "error: system 'vidoes'",
-        "  expected a shipped system (fraud, videos), a directory with a system.py, or module:attribute",
+        "  expected a shipped system (fraud, images, videos), a directory with a system.py, or module:attribute",
         "  got      no such name or directory",
         "  fix      write 'videos'",
     ]
