@@ -36,6 +36,8 @@ def checked(target: Target, profile: Profile) -> dict[str, Any]:
     """The newest answers of the deployment, recomputed; exits where one is wrong."""
     with PredictionLog.open(predictions_of(profile), readonly=True) as predictions:
         decisions = [decision for decision in predictions.read() if decision.columns][-ANSWERS:]
+    if not decisions:
+        raise SystemExit("no answer of the model was logged")
     files = champion_files(target, profile)
     encoder = Encoder.load(files / "encoder")
     trees = lightgbm.Booster(model_file=str(files / "model" / "gbdt.txt"))

@@ -26,7 +26,7 @@ from heptad.registry.registry import Registry
 from heptad.registry.version import Lineage
 from heptad.retrieval.fit import fit_retriever
 from heptad.run.profile import Profile, load_profile
-from heptad.run.serve import service
+from heptad.run.serve import forget, service
 from heptad.run.target import Target, load_target
 from heptad.serving.scorer import Scorer
 from heptad.serving.service import Service
@@ -36,7 +36,9 @@ HERE = Path(__file__).parent
 SYSTEM = HERE / "rank_system.py"
 DEVICES, CATEGORIES, DAYS = ("phone", "laptop", "tablet"), 40, 30
 TREES, LEAVES = 200, 63
-MODEL_USERS, MODEL_ITEMS = 200, 500
+MODEL_USERS, MODEL_ITEMS = 100, 500
+#: A rate is beyond saturation where its p99 is longer, whatever its answers per second.
+SLOW = "250ms"
 
 
 def zipf(draw: np.random.Generator, of: int, n: int) -> Any:
@@ -90,8 +92,9 @@ def prepare(folder: Path, *, events: int, users: int, items: int, store: str) ->
     """History in the log and the state, a model in the registry as champion, requests in bodies.jsonl."""
     write_history(folder, events, users, items)
     target, profile = deployment(folder, store)
+    forget(profile)
     begin = time.perf_counter()
-    with service(target, profile, fresh=True, say=lambda text: None) as running:
+    with service(target, profile, say=lambda text: None) as running:
         loaded = time.perf_counter() - begin
         scorer = made(target, running, folder, users, items)
     registry = Registry(profile.registry)
@@ -143,7 +146,7 @@ def made(target: Target, running: Service, folder: Path, users: int, items: int)
     filled = np.nan_to_num(x)
     pull = np.log1p(np.abs(filled)) @ draw.normal(0, 1, x.shape[1])
     label = (pull + draw.normal(0, pull.std(), len(pull)) > np.median(pull)).astype(np.float64)
-    model = GBDT(trees=TREES, leaves=LEAVES, threads=os.cpu_count() or 1).fit(x, label)
+    model = GBDT(trees=TREES, leaves=LEAVES, threads=1).fit(x, label)
     np.savez(folder / "model_rows.npz", x=x[:2_000])
     return Scorer(encoder, model, retriever, system.plan.hash)
 
@@ -196,18 +199,23 @@ def loaded(folder: Path, *words: str, workers: tuple[str, ...] = ()) -> dict[str
     return found
 
 
+def saturation(folder: Path, workers: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The saturating rate of a server of its own, and the rates that were tried."""
+    search = ("--find-saturation", "--rate", "20", "--step-seconds", "8", "--p99", SLOW, "--seconds", "1")
+    found: dict[str, Any] = loaded(folder, *search, workers=workers)["saturation"]
+    print(f"saturating rate {found['rate']:.1f} per second", file=sys.stderr)
+    return found
+
+
 def half_of_saturation(
-    folder: Path, requests: int, *words: str, workers: tuple[str, ...] = ()
+    folder: Path, *words: str, requests: int = 0, seconds: float = 0.0, workers: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """The saturating rate, then ``requests`` requests at half of it to a server started anew."""
-    search = loaded(
-        folder, "--find-saturation", "--rate", "20", "--step-seconds", "8", "--seconds", "1", workers=workers
-    )
-    rate = search["saturation"]["rate"] / 2
-    print(f"saturating rate {2 * rate:.1f} per second", file=sys.stderr)
-    seconds = requests / rate
-    found = loaded(folder, "--rate", str(rate), "--seconds", str(seconds), *words, workers=workers)
-    return found | {"saturation": search["saturation"]}
+    """The saturating rate, then half of it for as many requests or seconds as said, each by a server started anew."""
+    found = saturation(folder, workers)
+    rate = found["rate"] / 2
+    lasts = seconds or requests / rate
+    half = loaded(folder, "--rate", str(rate), "--seconds", str(lasts), *words, workers=workers)
+    return half | {"saturation": found}
 
 
 def family(pid: int) -> list[int]:

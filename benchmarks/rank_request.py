@@ -154,17 +154,8 @@ def contender(folder: Path, requests: int, redis: str | None, expected: list[lis
             "60",
         )
         found = bench_serve(
-            url,
-            folder,
-            "--find-saturation",
-            "--rate",
-            "0.5",
-            "--step-seconds",
-            "20",
-            "--seconds",
-            "1",
-            *words,
-        )
+            url, folder, "--find-saturation", "--rate", "2", "--step-seconds", "15", "--seconds", "1", *words
+        )  # fmt: skip
         rate = found["saturation"]["rate"] / 2
         load = bench_serve(url, folder, "--rate", str(rate), "--seconds", str(requests / rate), *words)[
             "load"
@@ -206,7 +197,7 @@ def main() -> None:
         loaded(folder, "--rate", "20", "--seconds", "2")
         right = checked(target, profile)
         print(f"answers: {right}", file=sys.stderr)
-        ours = half_of_saturation(folder, given.requests, workers=tuple(given.serve.split()))
+        ours = half_of_saturation(folder, requests=given.requests, workers=tuple(given.serve.split()))
         found = {
             "heptad": summary(ours["saturation"], ours["load"]) | {"server": ours["server"], "correct": "yes"}
         }

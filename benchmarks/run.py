@@ -22,7 +22,11 @@ SCRIPTS = {
     "B5": "feature_read",
     "B6": "trees",
     "B8": "retrieval",
+    "B6": "rank_request",
+    "B7": "freshness",
     "B9": "weight",
+    "soak": "soak",
+    "trees": "trees",
     "log": "log_append",
     "read": "online_read",
 }

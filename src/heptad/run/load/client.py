@@ -30,6 +30,9 @@ CLOSED: Final = "closed without an answer"
 TIMEOUT: Final = "no answer in time"
 BROKEN: Final = "broken answer"
 _SWEEP_SECONDS: Final = 0.05
+#: A connection idle for longer is closed, not used: servers close theirs after a few seconds, and a request on its way
+#: then is lost without an answer (uvicorn: 5 s).
+_IDLE_SECONDS: Final = 2.0
 
 
 class Ended(Protocol):
@@ -86,10 +89,15 @@ class Pool:
 
     def send(self, payload: bytes, ended: Ended) -> None:
         """Send a request, now or when a connection is free; ``ended`` is called once, in any case."""
-        request = Request(payload, self._loop.time() + self._timeout, ended)
-        if self._idle:
-            self._idle.pop().send(request)
-            return
+        now = self._loop.time()
+        request = Request(payload, now + self._timeout, ended)
+        while self._idle:
+            connection = self._idle.pop()
+            if now - connection.idle_since < _IDLE_SECONDS:
+                connection.send(request)
+                return
+            self._open.discard(connection)
+            connection.abort(CLOSED)
         self._queue.append(request)
         if len(self._open) + len(self._opening) < self._size:
             self._connect()
@@ -146,6 +154,7 @@ class Pool:
         if self._queue:
             connection.send(self._queue.popleft())
         else:
+            connection.idle_since = self._loop.time()
             self._idle.append(connection)
 
     def gone(self, connection: _Connection) -> None:
@@ -153,7 +162,7 @@ class Pool:
         self._open.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
-        if self._queue and len(self._open) + len(self._opening) < self._size:
+        if len(self._queue) > len(self._opening) and len(self._open) + len(self._opening) < self._size:
             self._connect()
 
     def _sweep(self) -> None:
@@ -177,6 +186,7 @@ class _Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._body: list[bytes] = []
         self._status, self._kept, self._complete = 0, False, False
+        self.idle_since = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport

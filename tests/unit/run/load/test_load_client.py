@@ -91,6 +91,21 @@ def test_a_server_that_closes_after_every_answer_is_connected_to_again():
     assert server.connections == 20
 
 
+def test_a_connection_idle_for_long_is_not_used_again(monkeypatch):
+    monkeypatch.setattr(client, "_IDLE_SECONDS", 0.0)
+
+    async def talk():
+        async with server as url:
+            pool = Pool(url, size=2, timeout=5.0)
+            said = [await pool.ask(pool.payload("/rank", b"{}")) for _ in range(3)]
+            await pool.close()
+            return [status for status, _ in said]
+
+    server = Server(lambda n: GOOD)
+    assert run(talk()) == [200, 200, 200]
+    assert server.connections == 3
+
+
 def test_a_connection_that_ends_before_the_answer_is_a_failure_and_the_next_request_goes_on():
     ended, _ = asked(lambda n: (None, True) if n % 2 else GOOD, 20, size=1)
     assert sorted(ended) == [("", 200)] * 10 + [(client.CLOSED, 0)] * 10
