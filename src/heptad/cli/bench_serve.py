@@ -40,8 +40,8 @@ _offered = _options(
     _number("--seconds", 30.0, "How long to measure."),
     click.option("--warm-up", default=3.0, show_default=True, type=click.FloatRange(0), metavar="SECONDS",
                  help="The same load before that, not counted."),
-    click.option("--connections", default=64, show_default=True, type=click.IntRange(1, 900),
-                 help="Connections, at most."),
+    click.option("--connections", default=32, show_default=True, type=click.IntRange(1, 900),
+                 help="Connections, all opened before and used in turn."),
     _number("--timeout", 10.0, "A request without an answer by then has failed.", "SECONDS"),
     click.option("--seed", default=0, show_default=True, help="Draws the times of the requests."),
 )  # fmt: skip

@@ -57,7 +57,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 class Pool:
-    """Up to ``size`` connections to one server, opened as they are needed and kept.
+    """Up to ``size`` connections to one server, opened all at once or as they are needed, kept, and used in turn.
 
     A request takes a free connection; where all are taken it waits for one, first come, first served. Nothing is
     sent twice: a connection that ends before its answer is a failed request.
@@ -76,7 +76,7 @@ class Pool:
         lines = {"host": parts.netloc, "content-type": "application/json", **(headers or {})}
         self._head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         self._loop = asyncio.get_running_loop()
-        self._idle: list[_Connection] = []
+        self._idle: deque[_Connection] = deque()
         self._open: set[_Connection] = set()
         self._opening: set[asyncio.Task[None]] = set()
         self._queue: deque[Request] = deque()
@@ -92,7 +92,7 @@ class Pool:
         now = self._loop.time()
         request = Request(payload, now + self._timeout, ended)
         while self._idle:
-            connection = self._idle.pop()
+            connection = self._idle.popleft()  # in turn: a server of several processes gets all of them
             if now - connection.idle_since < _IDLE_SECONDS:
                 connection.send(request)
                 return
@@ -103,6 +103,19 @@ class Pool:
             self._connect()
         else:
             self.waited += 1
+
+    async def fill(self) -> None:
+        """Open all connections. Raises ReadError where the server takes none."""
+        while len(self._open) + len(self._opening) < self._size:
+            self._connect()
+        await asyncio.gather(*self._opening)
+        if not self._open:
+            raise ReadError(
+                f"server at {self.url}",
+                "one that takes connections",
+                REFUSED,
+                "start it, or mend the address",
+            )
 
     async def ask(self, payload: bytes) -> tuple[int, bytes]:
         """Status and body of one answer. Raises ReadError where there is none."""

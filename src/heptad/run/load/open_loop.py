@@ -37,7 +37,7 @@ class Load:
     seconds: float
     path: str = "/rank"
     warm_up: float = 2.0
-    connections: int = 64
+    connections: int = 32
     timeout: float = 10.0
     window: float = 10.0
     seed: int = 0
@@ -81,7 +81,7 @@ async def _offered(url: str, load: Load, stage: Stage) -> Measured:
     pool = Pool(url, size=load.connections, timeout=load.timeout, headers=load.headers)
     posting = None if load.events is None else Posting(url, load.events, load.timeout, load.headers)
     try:
-        await pool.ask(pool.payload(load.path, load.bodies[0]))  # a server that is not there is an error
+        await pool.fill()
         if posting is not None:
             posting.start(load.warm_up, load.warm_up + load.seconds)
         measured = await offer(pool, load, stage)
