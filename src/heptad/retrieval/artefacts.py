@@ -13,14 +13,18 @@ from heptad.models.files import read_arrays, read_json, write_arrays, write_json
 from heptad.retrieval.blend import Quota, Retriever
 from heptad.retrieval.catalog import ItemIndex
 from heptad.retrieval.learned import LearnedSource
+from heptad.retrieval.nearest import NearestSource
 from heptad.retrieval.popular import PopularSource
 from heptad.retrieval.source import Source
+from heptad.retrieval.trending import TrendingSource
 
 _SETTINGS: Final = "retriever.json"
 _ITEMS: Final = "items.npz"
 _KINDS: Final[Mapping[str, Callable[[Path, Mapping[str, Any], ItemIndex], Source]]] = {
     PopularSource.kind: PopularSource.load,
     LearnedSource.kind: LearnedSource.load,
+    TrendingSource.kind: TrendingSource.load,
+    NearestSource.kind: NearestSource.load,
 }
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from heptad.errors import DataError
 from heptad.models.artefact import check_serves
@@ -14,9 +15,11 @@ from heptad.models.base import Matrix, Vector
 from heptad.models.items import Histories, Ids
 from heptad.retrieval.candidates import Candidates, joined
 from heptad.retrieval.catalog import ItemIndex, Places
-from heptad.retrieval.source import Source
+from heptad.retrieval.proposals import in_turn
+from heptad.retrieval.source import Asked, Proposal, Source
+from heptad.retrieval.window import Window
 
-Mask = NDArray[np.bool_]
+Windows = Mapping[Window, Vector]
 _CELLS: Final = 1_000_000  #: scores held at once per source: 8 MB
 
 
@@ -33,6 +36,9 @@ class Retriever:
     A source's list is its ``n`` highest scores among the items not excluded, ties by item id. Of score zero it
     holds none from a source that needs evidence, and none that joined the index after the retriever was made.
     An item proposed by several stands where it comes first. Every candidate carries the score of every source.
+
+    `retrieve` does it all. A caller that gives each source a budget of its own takes the three steps itself: `asked`
+    once, `propose` per source in any threads, `blend` of those that came; the missing ones score 0.
     """
 
     def __init__(self, sources: Mapping[str, Quota], index: ItemIndex, total: int) -> None:
@@ -54,23 +60,82 @@ class Retriever:
         """The end of what the sources were trained on, in microseconds."""
         return max(quota.source.trained_through for quota in self.sources.values())
 
+    def asked(
+        self,
+        histories: Histories,
+        exclude: Histories | None = None,
+        counts: Vector | None = None,
+        windows: Windows | None = None,
+    ) -> Asked:
+        """What the sources are asked. ``counts`` and ``windows`` as `retrieve` takes them."""
+        order = self.index.order
+
+        def spread(values: Vector) -> Matrix:
+            held = np.zeros((1, len(order)))
+            held[0, : len(values)] = values[: len(order)]
+            return np.broadcast_to(held, (len(histories), len(order)))
+
+        events: dict[Window | None, Matrix] = {w: spread(values) for w, values in (windows or {}).items()}
+        events[None] = spread(np.zeros(0) if counts is None else counts)
+        return Asked(histories, self.index, order, self.known, exclude, events)
+
+    def propose(self, name: str, asked: Asked) -> Proposal:
+        """The list of one source, of its quota's length."""
+        source, n = self.sources[name]
+        return source.propose(asked, n)
+
+    def blend(self, asked: Asked, proposals: Mapping[str, Proposal]) -> Candidates:
+        """Candidates from the proposals that came, in the order of the sources; `DataError` where none came."""
+        came = [name for name in self.sources if name in proposals]
+        if not came:
+            raise DataError(
+                "candidates", "a proposal of at least one source", "none", "ask a source that answers"
+            )
+        request, places = in_turn([proposals[name].places for name in came], self.total)
+        starts = np.concatenate([[0], np.cumsum(np.bincount(request, minlength=len(asked)))]).astype(np.int64)
+        scores = {
+            name: proposals[name].scores_of(request, places) if name in proposals else np.zeros(len(places))
+            for name in self.sources
+        }
+        return Candidates(starts, places, self.index.ids[places], scores)
+
     def retrieve(
-        self, histories: Histories, exclude: Histories | None = None, counts: Vector | None = None
+        self,
+        histories: Histories,
+        exclude: Histories | None = None,
+        counts: Vector | None = None,
+        *,
+        windows: Windows | None = None,
+        only: Collection[str] | None = None,
+        timer: Callable[[], int] | None = None,
     ) -> Candidates:
         """Candidates for each history (ids, newest first) by what the sources know now.
 
         ``counts``, one per place of the index (places at the end may be missing), are events that a popular
-        source shall count on top of those it has observed.
+        source shall count on top of those it has observed; ``windows`` are the counts that trending sources go
+        by. ``only`` names the sources to ask, None for all. With a ``timer`` of nanoseconds the answer says what
+        each took. Raises DataError for a name that is no source, or a window whose counts are missing.
         """
-        order = self.index.order
-        events = np.zeros((1, len(order)))
-        if counts is not None:
-            events[0, : len(counts)] = counts[: len(order)]
+        names = self.names if only is None else [name for name in self.sources if name in only]
+        if only is not None and len(names) < len(set(only)):
+            raise DataError(
+                "sources",
+                f"some of {', '.join(self.names)}",
+                ", ".join(sorted(only)),
+                "name declared sources",
+            )
+        took = dict.fromkeys(names, 0)
         parts = []
-        for low, high in _chunks(len(histories), len(order)):
-            repeated = np.broadcast_to(events, (high - low, len(order)))
-            parts.append(self._chosen(histories[low:high], _part(exclude, low, high), order, repeated))
-        return joined(parts, self.names)
+        for low, high in _chunks(len(histories), len(self.index)):
+            asked = self.asked(histories[low:high], _part(exclude, low, high), counts, windows)
+            proposals = {}
+            for name in names:
+                begin = 0 if timer is None else timer()
+                proposals[name] = self.propose(name, asked)
+                took[name] += 0 if timer is None else timer() - begin
+            parts.append(self.blend(asked, proposals))
+        found = joined(parts, self.names)
+        return found if timer is None else replace(found, took=took)
 
     def retrieve_in_time(
         self,
@@ -83,10 +148,10 @@ class Retriever:
         """As one `retrieve` per request while events come in: each counts the events **before** its time.
 
         ``times`` (n,) are int64 microseconds that do not decrease; events may come in any order. Nothing is
-        observed for good, but new items join the index. Raises DataError for times that decrease, or a request before a source's ``trained_through``.
+        observed for good, but new items join the index. A source with a window counts the events in it. Raises DataError for times that decrease, or a request before a source's ``trained_through``.
         """
-        moments: NDArray[np.int64] = np.asarray(times, np.int64)
-        happened: NDArray[np.int64] = np.asarray(events_times, np.int64)
+        moments: Places = np.asarray(times, np.int64)
+        happened: Places = np.asarray(events_times, np.int64)
         if len(moments) != len(histories) or (np.diff(moments) < 0).any():
             raise DataError(
                 "requests", "one time per history, in the order of time", f"{len(moments)} times",
@@ -95,84 +160,47 @@ class Retriever:
         for name, quota in self.sources.items():
             check_serves(name, quota.source.trained_through, moments)
         places = self.index.add(events_items)
-        counted_from = np.searchsorted(moments, happened, side="right")
-        by_request = np.argsort(counted_from, kind="stable")
-        places, counted_from = places[by_request], counted_from[by_request]
         order = self.index.order
-        before = np.zeros(len(order))
+        windows = {quota.source.window for quota in self.sources.values()}
+        ends = _Counted(places, happened, moments, len(order))
+        begins = {
+            w: _Counted(places, happened, w.begins(moments), len(order)) for w in windows if w is not None
+        }
         parts = []
         for low, high in _chunks(len(histories), len(order)):
-            first, last = np.searchsorted(counted_from, [low, high])
-            cells = (counted_from[first:last] - low) * len(order) + places[first:last]
-            fresh = np.bincount(cells, minlength=(high - low) * len(order)).reshape(high - low, len(order))
-            events = before + np.cumsum(fresh, axis=0, dtype=np.float64)
-            before = events[-1] if high > low else before
-            parts.append(self._chosen(histories[low:high], _part(exclude, low, high), order, events))
+            before = ends.before(low, high)
+            events: dict[Window | None, Matrix] = {
+                w: before - past.before(low, high) for w, past in begins.items()
+            }
+            asked = Asked(
+                histories[low:high],
+                self.index,
+                order,
+                self.known,
+                _part(exclude, low, high),
+                {None: before, **events},
+            )
+            parts.append(self.blend(asked, {name: self.propose(name, asked) for name in self.sources}))
         return joined(parts, self.names)
 
-    def _chosen(
-        self, histories: Histories, exclude: Histories | None, order: Places, events: Matrix
-    ) -> Candidates:
-        """Candidates of one chunk of requests. Columns are in the order of item ids from here on."""
-        n, size = len(histories), len(order)
-        allowed = np.ones((n, size), np.bool_)
-        for open_, items in zip(allowed, exclude or (), strict=bool(exclude)):
-            places = self.index.places(items)
-            open_[places[(places >= 0) & (places < size)]] = False
-        allowed = allowed[:, order]
-        scores: dict[str, Matrix] = {}
-        lists = []
-        for name, (source, quota) in self.sources.items():
-            scores[name] = source.scores(histories, size, events)[:, order]
-            positive: Mask = scores[name] > 0
-            proposed = positive if source.evidence else positive | (order < self.known)[None]
-            lists.append(_top(scores[name], allowed & proposed, quota))
-        row, column = _in_turn(lists, size, self.total)
-        places = order[column]
-        starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=n))]).astype(np.int64)
-        found = {name: matrix[row, column] for name, matrix in scores.items()}
-        return Candidates(starts, places, self.index.ids[places], found)
 
+class _Counted:
+    """Events per place before each of some moments that do not decrease, chunk after chunk."""
 
-def _top(scores: Matrix, allowed: Mask, k: int) -> Places:
-    """(n, k): per row the columns of the k highest allowed scores, ties by column; -1 where there are fewer."""
-    n, size = scores.shape
-    masked = np.where(allowed, scores, -np.inf)
-    if k < size:
-        edge = np.sort(masked, axis=1)[:, size - k, None]  # faster than a partition, here 3 times
-        chosen = masked >= edge
-        chosen &= allowed
-        over = np.flatnonzero(np.count_nonzero(chosen, axis=1) > k)  # more than k because of ties at the edge
-        level = masked[over] == edge[over]
-        room = k - np.count_nonzero(masked[over] > edge[over], axis=1)
-        chosen[over] &= ~level | (np.cumsum(level, axis=1, dtype=np.int32) <= room[:, None])
-    else:
-        chosen = allowed
-    row, column = np.nonzero(chosen)
-    counts = np.count_nonzero(chosen, axis=1)
-    place = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
-    found, columns = np.full((n, k), -np.inf), np.full((n, k), -1, np.int64)
-    found[row, place], columns[row, place] = masked[row, column], column
-    return np.take_along_axis(columns, np.argsort(-found, axis=1, kind="stable"), axis=1)
+    def __init__(self, places: Places, happened: Places, moments: Places, size: int) -> None:
+        counted_from = np.searchsorted(moments, happened, side="right")
+        by_request = np.argsort(counted_from, kind="stable")
+        self._places, self._from = places[by_request], counted_from[by_request]
+        self._size, self._so_far = size, np.zeros(size)
 
-
-def _in_turn(lists: Sequence[Places], size: int, total: int) -> tuple[Places, Places]:
-    """(row, column) of at most ``total`` distinct columns per row, taken from the lists in turn."""
-    n, longest = len(lists[0]), max(one.shape[1] for one in lists)
-    turns = np.full((n, longest, len(lists)), -1, np.int64)
-    for place, one in enumerate(lists):
-        turns[:, : one.shape[1], place] = one
-    turns = turns.reshape(n, longest * len(lists))
-    row, turn = np.nonzero(turns >= 0)
-    column = turns[row, turn]
-    first = np.full(n * size, turns.shape[1])
-    cell = row * size + column
-    np.minimum.at(first, cell, turn)
-    fresh = first[cell] == turn
-    row, column = row[fresh], column[fresh]
-    counts = np.bincount(row, minlength=n)
-    kept = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts) < total
-    return row[kept], column[kept]
+    def before(self, low: int, high: int) -> Matrix:
+        """(high - low, size); ask for chunks in their order."""
+        first, last = np.searchsorted(self._from, [low, high])
+        cells = (self._from[first:last] - low) * self._size + self._places[first:last]
+        fresh = np.bincount(cells, minlength=(high - low) * self._size).reshape(high - low, self._size)
+        events: Matrix = self._so_far + np.cumsum(fresh, axis=0, dtype=np.float64)
+        self._so_far = events[-1] if high > low else self._so_far
+        return events
 
 
 def _chunks(n: int, size: int) -> list[tuple[int, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,15 @@ class Candidates:
     """m candidates of n requests, those of request i at ``starts[i]:starts[i + 1]``, best first.
 
     ``items`` (m,) are ids (int64, or objects for text); ``places`` (m,) their places in the index;
-    ``scores`` holds for every source the score of each candidate (m,), 0 where the source does not know it.
+    ``scores`` holds for every source the score of each candidate (m,), 0 where the source does not know it
+    or was not asked; ``took`` the nanoseconds of each source, where they were measured.
     """
 
     starts: NDArray[np.int64]
     places: Places
     items: NDArray[Any]
     scores: Mapping[str, Vector]
+    took: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.starts) - 1

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
 import threading
-from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from heptad.models.items import Ids
 
 Places = NDArray[np.int64]
+_FEW: Final = 50  #: sorting all anew is faster for more than one in so many
 
 
 class ItemIndex:
@@ -41,10 +42,21 @@ class ItemIndex:
                     self._places[item] = len(self._ids)
                     self._ids.append(item)
             if len(self._ids) > known:
-                ranked = sorted(range(len(self._ids)), key=lambda place: id_key(self._ids[place]))
-                self._array = _array(self._ids)
-                self._order = np.asarray(ranked, np.int64)  # last: its length is what readers go by
+                self._array = _longer(self._array, self._ids[known:])
+                self._order = self._ordered(known)  # last: its length is what readers go by
         return np.fromiter((self._places[item] for item in plain), np.int64, len(plain))
+
+    def _ordered(self, known: int) -> Places:
+        """All places by id, given the order of the first ``known``: few new ones are put among them."""
+
+        def key(place: int) -> tuple[bool, Any]:
+            return id_key(self._ids[place])
+
+        fresh = sorted(range(known, len(self._ids)), key=key)
+        if len(fresh) > known // _FEW:
+            return np.asarray(sorted(range(len(self._ids)), key=key), np.int64)
+        at = [bisect.bisect(self._order, key(place), key=key) for place in fresh]
+        return np.insert(self._order, at, fresh)
 
     def places(self, items: Ids) -> Places:
         """The place of each item, -1 for an unknown one."""
@@ -73,8 +85,7 @@ def id_key(item: Any) -> tuple[bool, Any]:
     return type(item) is str, item
 
 
-def _array(ids: Iterable[Any]) -> NDArray[Any]:
-    listed = list(ids)
-    if all(type(item) is int for item in listed):
-        return np.asarray(listed, np.int64)
-    return np.fromiter(listed, object, len(listed))
+def _longer(array: NDArray[Any], fresh: list[Any]) -> NDArray[Any]:
+    if array.dtype != object and all(type(item) is int for item in fresh):
+        return np.concatenate([array, np.asarray(fresh, np.int64)])
+    return np.concatenate([array, np.fromiter(fresh, object, len(fresh))])

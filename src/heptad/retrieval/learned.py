@@ -10,9 +10,9 @@ from typing import Any, Final, Self
 import numpy as np
 
 from heptad.errors import StateError
-from heptad.models.base import Matrix
-from heptad.models.items import Histories, ItemModel
+from heptad.models.items import ItemModel
 from heptad.retrieval.catalog import ItemIndex
+from heptad.retrieval.source import Asked, Proposal, proposed
 
 _FAMILIES: Final[Mapping[str, tuple[str, str]]] = {
     "ease": ("heptad.models.ease", "EASE"),
@@ -28,18 +28,21 @@ class LearnedSource:
 
     kind: Final = "learned"
     evidence: Final = True
+    window: Final = None
 
     def __init__(self, model: ItemModel, index: ItemIndex, recent: int | None = None) -> None:
         self.model, self.recent = model, recent
         self.trained_through = model.trained_through
         self._places = index.add(model.items)
 
-    def scores(self, histories: Histories, size: int, events: Matrix | None = None) -> Matrix:
-        """(n, size), from what the model learned; ``events`` since then do not change it."""
-        shown = histories if self.recent is None else [history[: self.recent] for history in histories]
-        out = np.zeros((len(histories), size))
-        out[:, self._places] = self.model.scores(shown)
-        return out
+    def propose(self, asked: Asked, k: int) -> Proposal:
+        """From what the model learned; events since then do not change it."""
+        shown = asked.histories
+        if self.recent is not None:
+            shown = [history[: self.recent] for history in shown]
+        scores = np.zeros((len(asked), asked.size))
+        scores[:, self._places] = self.model.scores(shown)
+        return proposed(asked, scores, k, self.evidence)
 
     def save(self, directory: Path) -> dict[str, object]:
         """Save the model; the settings name its family."""

@@ -8,9 +8,10 @@ from typing import Any, Final, Self
 
 import numpy as np
 
-from heptad.models.base import Matrix, Vector
-from heptad.models.items import Histories, Ids
+from heptad.models.base import Vector
+from heptad.models.items import Ids
 from heptad.retrieval.catalog import ItemIndex
+from heptad.retrieval.source import Asked, Proposal, proposed
 
 
 class PopularSource:
@@ -22,6 +23,7 @@ class PopularSource:
     kind: Final = "popular"
     evidence: Final = False
     trained_through: Final = 0
+    window: Final = None
 
     def __init__(self, index: ItemIndex) -> None:
         self.index = index
@@ -43,10 +45,9 @@ class PopularSource:
         out[: min(size, len(held))] = held[:size]
         return out
 
-    def scores(self, histories: Histories, size: int, events: Matrix | None = None) -> Matrix:
-        """The counts, for every history alike, plus ``events``."""
-        counts = self.counts(size)
-        return np.broadcast_to(counts, (len(histories), size)) if events is None else counts + events
+    def propose(self, asked: Asked, k: int) -> Proposal:
+        """By the counts, for every history alike, plus the events asked with."""
+        return proposed(asked, self.counts(asked.size) + asked.counted(None), k, self.evidence)
 
     def save(self, directory: Path) -> dict[str, object]:
         """Nothing is written: counts are state, rebuilt from the log where they are needed."""
