@@ -18,6 +18,10 @@ MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
+#: The times that can be told as dates and counted on from: what comes from outside lies between them.
+EARLIEST: Final = -62_135_596_800 * SECOND  #: 0001-01-01
+LATEST: Final = 253_370_764_800 * SECOND  #: 9999-01-01
+
 _UNITS: Final = {"us": US, "ms": MILLISECOND, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
 _DURATION = re.compile(r"(\d+)(us|ms|s|m|h|d|w)")
 

@@ -14,7 +14,7 @@ from heptad.declare.expectation import Expectation, check
 from heptad.declare.field import Condition, Field, Lookup
 from heptad.declare.types import Kind, Role
 from heptad.declare.values import cell, spoken
-from heptad.declare.wording import shown
+from heptad.declare.wording import named, shown
 from heptad.errors import DataError, DeclarationError
 from heptad.times import DAY, duration, format_duration
 
@@ -169,7 +169,7 @@ class Schema(metaclass=_SchemaMeta):
         unknown = sorted(set(values) - set(cls.fields))
         if unknown:
             raise DataError(
-                f"{cls.__name__}.{unknown[0]}", f"one of {', '.join(cls.fields)}", "an unknown column",
+                f"{cls.__name__}.{named(unknown[0])}", f"one of {', '.join(cls.fields)}", "an unknown column",
                 "remove it or declare it in the class",
             )  # fmt: skip
         spare = cls._spare(values)

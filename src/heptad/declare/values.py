@@ -10,7 +10,7 @@ from heptad.declare.field import Field
 from heptad.declare.types import Kind
 from heptad.declare.vectors import packed
 from heptad.errors import DataError, DeclarationError
-from heptad.times import instant
+from heptad.times import EARLIEST, LATEST, instant
 
 
 def coerce(kind: Kind, value: Any, size: int = 0) -> Any:
@@ -53,13 +53,18 @@ def _came(kind: Kind, value: Any, error: Exception) -> str:
 
 def _time_of(value: Any) -> int:
     if isinstance(value, (int, str)) and not isinstance(value, bool):
-        return instant(value)
+        found = instant(value)
+        if EARLIEST <= found <= LATEST:
+            return found
     raise ValueError
 
 
 def _float_of(value: Any) -> float | None:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return None if math.isnan(value) else float(value) + 0.0
+        try:
+            return None if math.isnan(value) else float(value) + 0.0
+        except OverflowError:  # an integer beyond float64
+            pass
     raise ValueError
 
 

@@ -35,3 +35,8 @@ def is_number(value: object) -> bool:
 def is_whole(value: object) -> bool:
     """Whether a value is a whole number; True and False are none."""
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def named(name: str) -> str:
+    """A name that came from outside, in the words of an error: not empty, and no longer than a line."""
+    return name[:80] or "''"

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from heptad.declare.schema import Condition
 from heptad.declare.system import Declaration
 from heptad.declare.types import Role
+from heptad.declare.wording import named
 from heptad.errors import DataError, PlanError
 from heptad.models.base import Matrix
 from heptad.online.reader import Reader, Session
@@ -70,7 +71,7 @@ class Desk:
         unknown = sorted(set(row) - set(fields) - self._apart)
         if unknown:
             raise DataError(
-                unknown[0],
+                named(unknown[0]),
                 f"one of {', '.join(fields)}",
                 "an unknown column",
                 "remove it, or declare it in the event",

@@ -14,6 +14,7 @@ import msgspec
 
 from heptad.declare.framing import Ranking
 from heptad.errors import DataError, HeptadError, MissingExtra, ReadError, StateError
+from heptad.serving.openapi import PATH, openapi
 from heptad.serving.page import page
 from heptad.serving.pipeline import Asked
 from heptad.serving.service import Refused, Service
@@ -30,8 +31,17 @@ except ImportError as error:
 
 #: The longest body of a request, in bytes.
 BODY_LIMIT: Final = 8 << 20
+#: The most rows of one post: as many are checked and logged before the next request of the same connection.
+ROWS_LIMIT: Final = 10_000
+_FEW_ROWS: Final = 64  #: as many are checked without a thread
 _WORKERS: Final = 4
 _ENCODE: Final = msgspec.json.Encoder().encode
+
+
+#: A row's values: nothing that a column holds is nested deeper than a list, for several rows a list of lists.
+Scalar = bool | int | float | str | None
+Row = dict[str, Scalar | list[Scalar]]
+Rows = dict[str, Scalar | list[Scalar | list[Scalar]]]
 
 
 class RankRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,13 +49,13 @@ class RankRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     user: int | str
     n: int | None = None
-    context: dict[str, Any] | None = None
+    context: Row | None = None
 
 
 _RANK: Final = msgspec.json.Decoder(RankRequest)
-_EVENT: Final = msgspec.json.Decoder(dict[str, Any])
-_FEATURES: Final = msgspec.json.Decoder(dict[str, Any])
-_EVENTS: Final = msgspec.json.Decoder(dict[str, Any] | list[dict[str, Any]])
+_EVENT: Final = msgspec.json.Decoder(Row)
+_FEATURES: Final = msgspec.json.Decoder(Rows)
+_EVENTS: Final = msgspec.json.Decoder(Row | list[Row])
 _STATUS: Final[Mapping[type[HeptadError], HTTPStatus]] = {
     Refused: HTTPStatus.UNPROCESSABLE_ENTITY,
     DataError: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -74,6 +84,7 @@ def app(service: Service, *, body_limit: int = BODY_LIMIT) -> Starlette:
         routes=[
             Route("/", routes.home),
             Route("/health", routes.health),
+            Route(PATH, routes.openapi),
             routes.answering(),
             Route("/features", routes.features, methods=["POST"]),
             Route("/events/{stream}", routes.events, methods=["POST"]),
@@ -88,12 +99,19 @@ class _Routes:
 
     def __init__(self, service: Service, pool: ThreadPoolExecutor, body_limit: int) -> None:
         self._service, self._pool, self._limit = service, pool, body_limit
+        self._document: bytes | None = None
 
     async def home(self, request: Request) -> Response:
         return HTMLResponse(page(self._service, str(request.base_url).rstrip("/")))
 
     async def health(self, request: Request) -> Response:
         return _json(await self._on_thread(self._service.health))
+
+    async def openapi(self, request: Request) -> Response:
+        """The OpenAPI document of this service; it stays as it is while the service runs."""
+        if self._document is None:
+            self._document = _ENCODE(openapi(self._service, rows=ROWS_LIMIT))
+        return Response(self._document, media_type="application/json")
 
     async def rank(self, request: Request) -> Response:
         """The ranked answer, or the fallback once the deadline has passed: whichever comes first."""
@@ -116,7 +134,10 @@ class _Routes:
         ranking = self._on_thread(self._service.rank, asked, claim)
         done, _ = await asyncio.wait([ranking], timeout=self._service.deadline / SECOND)
         answer = None if done else self._service.too_slow(asked, claim)
-        return _json(await ranking if answer is None else answer)
+        if answer is None:
+            return _json(await ranking)
+        ranking.cancel()  # it is answered for: a thread that has not begun with it need not
+        return _json(answer)
 
     async def features(self, request: Request) -> Response:
         """Every column for the rows asked, with the knowledge they were read at."""
@@ -139,7 +160,13 @@ class _Routes:
             raise HTTPException(404, f"one of {', '.join(self._service.streams)}")
         body = _decoded(_EVENTS, await self._body(request))
         rows = body if isinstance(body, list) else [body]
-        posted = await asyncio.wrap_future(self._service.post(stream, rows))
+        if len(rows) > ROWS_LIMIT:
+            raise HTTPException(413, f"at most {ROWS_LIMIT} rows")
+        posting = (
+            self._service.post(stream, rows) if len(rows) <= _FEW_ROWS
+            else await self._on_thread(self._service.post, stream, rows)
+        )  # fmt: skip
+        posted = await asyncio.wrap_future(posting)
         verdicts = zip(posted.offsets, posted.verdicts, strict=True)
         return _json({"events": [{"offset": offset, "verdict": verdict} for offset, verdict in verdicts]})
 
@@ -162,7 +189,7 @@ class _Routes:
 def _decoded(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
     try:
         return decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         said, _, place = str(error).partition(" - at ")
         raise DataError(
             f"body {place.strip('`')}".strip(), "JSON as GET / shows it", said, "mend the request's body"

@@ -20,6 +20,7 @@ from heptad.online.reader import Answer as Features
 from heptad.online.reader import Reader
 from heptad.plan.nodes import FieldPlan, Plan
 from heptad.serving.answer import TOO_SLOW, Answer, Prediction
+from heptad.serving.columns import Shape
 from heptad.serving.desk import Desk
 from heptad.serving.intake import Intake
 from heptad.serving.pipeline import Asked, Outcome, Pipeline
@@ -176,6 +177,16 @@ class Service:
     def streams(self) -> tuple[str, ...]:
         """The names under which rows can be posted."""
         return tuple(self._schemas)
+
+    @property
+    def shape(self) -> Shape:
+        """The columns that a request reads, and those it may and must bring."""
+        return self._pipeline.shape
+
+    @property
+    def feature_fields(self) -> Mapping[str, FieldPlan]:
+        """The columns that rows of `features` may have."""
+        return self._fields
 
     def health(self) -> Health:
         """How it is, without touching what may hang."""

@@ -9,11 +9,12 @@ import msgspec
 import numpy as np
 
 from heptad.declare.types import Kind
+from heptad.declare.values import coerce
 from heptad.declare.vectors import packed
+from heptad.declare.wording import named
 from heptad.errors import DataError, DeclarationError
 from heptad.plan.batch import Column, column_of
 from heptad.plan.nodes import FieldPlan
-from heptad.times import instant
 
 _TYPES: Final[Mapping[Kind, Any]] = {
     Kind.ID: int | str,
@@ -22,7 +23,6 @@ _TYPES: Final[Mapping[Kind, Any]] = {
     Kind.INT: int,
     Kind.BOOL: bool,
     Kind.TEXTS: list[str],
-    Kind.TIME: int | str,
 }
 _INT64: Final = 2**63
 
@@ -34,9 +34,9 @@ def checked(thing: str, value: object, kind: Kind, size: int = 0) -> Any:
     if kind is Kind.VECTOR:
         return _vector(thing, value, size)
     try:
-        found = msgspec.convert(value, _TYPES[kind])
         if kind is Kind.TIME:
-            return instant(found)
+            return coerce(kind, value)
+        found = msgspec.convert(value, _TYPES[kind])
         if type(found) is int and not -_INT64 < found < _INT64:
             raise ValueError
         return found
@@ -80,7 +80,7 @@ def context_of(
     unknown = sorted(set(given) - set(fields))
     if unknown:
         raise DataError(
-            f"context.{unknown[0]}", f"one of {', '.join(fields) or 'no columns'}", "an unknown column",
+            f"context.{named(unknown[0])}", f"one of {', '.join(fields) or 'no columns'}", "an unknown column",
             "remove it, or declare it in the request's event",
         )  # fmt: skip
     missing = [name for name in required if name not in given]
@@ -107,7 +107,7 @@ def entity_columns(
     for name, value in given.items():
         if name not in fields:
             raise DataError(
-                name, f"one of {', '.join(fields)}", "an unknown column",
+                named(name), f"one of {', '.join(fields)}", "an unknown column",
                 "name columns of the request's event, and at",
             )  # fmt: skip
         kind, size = fields[name].kind, fields[name].size
