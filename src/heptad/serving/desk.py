@@ -58,8 +58,8 @@ class Desk:
         event = declaration.classification.event
         key, when = event.key_field(), event.time_field()
         self._key = "" if key is None else key.name
-        self._apart = {f.name for f in (key, when) if f is not None}
-        self._apart |= {f.name for f in event.fields.values() if f.role is Role.KNOWN_AT}
+        self._apart = {f.name: f.kind for f in (key, when) if f is not None}
+        self._apart |= {f.name: f.kind for f in event.fields.values() if f.role is Role.KNOWN_AT}
 
     def ask(self, row: Mapping[str, Any], request_id: str | None, fresh: Callable[[], str]) -> Asked:
         """The event's columns from outside, checked; its own id, where it is sent, names the request.
@@ -68,7 +68,7 @@ class Desk:
         mend.
         """
         fields = self.shape.context
-        unknown = sorted(set(row) - set(fields) - self._apart)
+        unknown = sorted(set(row) - set(fields) - set(self._apart))
         if unknown:
             raise DataError(
                 named(unknown[0]),
@@ -86,7 +86,8 @@ class Desk:
             for name, value in row.items()
             if name in fields
         }
-        own = row.get(self._key)
+        apart = {name: checked(name, row.get(name), kind) for name, kind in self._apart.items()}
+        own = apart.get(self._key)
         return Asked(request_id or (fresh() if own is None else str(own)), own, 1, context)
 
     def rank(self, asked: Asked) -> Outcome:

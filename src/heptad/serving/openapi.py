@@ -189,7 +189,10 @@ def _features_body(fields: Mapping[str, FieldPlan]) -> Json:
         ]}
         for name, f in fields.items()
     }  # fmt: skip
-    at = {"anyOf": [_KINDS[Kind.TIME], {"type": "null"}], "description": "Read at this time, after the frontier."}
+    at = {
+        "anyOf": [_KINDS[Kind.TIME], {"type": "null"}],
+        "description": "Read at this time, after the frontier.",
+    }
     return {"type": "object", "properties": {**properties, "at": at}, "additionalProperties": False}
 
 
