@@ -15,7 +15,6 @@ from heptad.testing.tills import service as tills_service
 from heptad.testing.tiny_service import START, opened, post_past, sale, trained
 from heptad.times import HOUR
 
-
 BODY_LIMIT = 400_000  #: bytes
 
 
