@@ -105,9 +105,10 @@ def prepare(folder: Path, *, events: int, users: int, items: int, store: str) ->
     )
     registry.promote(target.name, version.name, time=now, reason="benchmark")
     draw = np.random.default_rng(1)
-    bodies = [
+    seen = pq.read_table(folder / "views.parquet", columns=["user"]).column("user").to_numpy()
+    bodies = [  # of users with a history: the answer to others is a fallback by design
         {"user": int(user), "context": {"device": str(draw.choice(DEVICES))}}
-        for user in zipf(draw, users, 5_000)
+        for user in draw.choice(seen, 5_000)
     ]
     (folder / "bodies.jsonl").write_text("\n".join(map(json.dumps, bodies)) + "\n", encoding="utf-8")
     views = [
