@@ -30,6 +30,9 @@ def measured() -> str:
         *_of_fraud(_result("fraud_anchor")),
         *_of_read(_result("feature_read")),
         *_of_trees(_result("trees")),
+        *(row for store in ("", "_redis") for row in _of_rank(f"rank_request{store}")),
+        *(row for store in ("", "_redis") for row in _of_freshness(f"freshness{store}")),
+        *_of_soak(),
     ]
     rows += [*_of_training_set(_result("training_set")), *_of_lookup(_result("lookup_join"))]
     for name in ("out_of_core", "out_of_core_20gb"):
@@ -79,7 +82,59 @@ def _of_trees(trees: dict[str, Any]) -> list[tuple[str, str, str]]:
     found = trees["contenders"][name]
     same = {one: said for one, said in found.items() if one != "xgboost_own_trees"}
     value = f"{found['heptad']['cpu_ms']:.2f} ms ({_others(same, trees['ratio'][name])})"
-    return [(f"{what}: CPU of one thread", value, f"[`make bench B=B6`]({RESULTS}/trees.json)")]
+    return [(f"{what}: CPU of one thread", value, f"[`make bench B=trees`]({RESULTS}/trees.json)")]
+
+
+def _of_rank(name: str) -> list[tuple[str, str, str]]:
+    """Nothing where the benchmark of this store has not been kept."""
+    if not (ROOT / RESULTS / f"{name}.json").is_file():
+        return []
+    found = _result(name)
+    load, ours = found["load"], found["contenders"]["heptad"]
+    what = (
+        f"rank request over HTTP, {load['candidates']} candidates × {load['model_columns']} features, {load['trees']} trees,"
+        f" {load['store']} store: saturating rate; p50, p99 at half of it ({ours['requests']:,} requests, open loop)"
+    )
+    value = f"{ours['saturating_rate']:.0f} per second; {ours['p50_ms']:.1f} ms, {ours['p99_ms']:.1f} ms"
+    others = ", ".join(f"{one} {ratio['rate']:.0f} × less" for one, ratio in found["ratio"].items())
+    command = (
+        "make bench B=B6"
+        if load["store"] == "embedded"
+        else "python benchmarks/rank_request.py --store redis"
+    )
+    return [(what, f"{value} ({others})" if others else value, f"[`{command}`]({RESULTS}/{name}.json)")]
+
+
+def _of_freshness(name: str) -> list[tuple[str, str, str]]:
+    if not (ROOT / RESULTS / f"{name}.json").is_file():
+        return []
+    found = _result(name)
+    load, seen = found["load"], found["freshness"]["visible_ms"]
+    what = (
+        f"event due to the end of a read that knows it, {load['store']} store, beside"
+        f" {load['requests_per_second']:.0f} rank requests a second: p50, p99"
+    )
+    command = (
+        "make bench B=B7" if load["store"] == "embedded" else "python benchmarks/freshness.py --store redis"
+    )
+    return [(what, f"{seen['p50']:.1f} ms, {seen['p99']:.1f} ms", f"[`{command}`]({RESULTS}/{name}.json)")]
+
+
+def _of_soak() -> list[tuple[str, str, str]]:
+    if not (ROOT / RESULTS / "soak.json").is_file():
+        return []
+    found = _result("soak")
+    load, memory, asked = found["load"], found["memory"], found["requests"]
+    failed = sum(asked["failed"].values()) + sum(found["freshness"]["failed"].values())
+    what = (
+        f"{load['minutes']:g} minutes of {load['rate']:.0f} rank requests and {load['events_per_second']:g} events a"
+        " second: errors; fallbacks; memory; p99"
+    )
+    value = (
+        f"{failed} of {asked['requests']:,}; {found['fallback_share']:.2%};"
+        f" {memory['mb_per_hour']:+.1f} ± {memory['error']:.1f} MB an hour; {asked['latency_ms']['p99']:.1f} ms"
+    )
+    return [(what, value, f"[`make bench B=soak`]({RESULTS}/soak.json)")]
 
 
 def _of_weight(weight: dict[str, Any]) -> list[tuple[str, str, str]]:
