@@ -2,7 +2,7 @@
 
     python docs/readme.py
 
-The numbers come from benchmarks/results/: videos.json is the summary of a `heptad run videos`, the others are
+The numbers come from benchmarks/results/: videos.json, fraud.json and images.json are summaries of `heptad run`, the others are
 written by `make bench`.
 """
 
@@ -322,10 +322,37 @@ def _signed(interval: list[float]) -> str:
     return f"{interval[0]:+.3f}, {interval[1]:+.3f}"
 
 
+def searched() -> str:
+    """The projection beside the frozen features and chance on Fashion-MNIST, and what the run took."""
+    run = _result("images")
+    names = [name for name in run["metrics"] if name != "champion"]
+    shown = {"precision@1": "precision at 1", "precision@10": "precision at 10", "recall@10": "recall at 10"}
+    lines = ["| | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
+    for metric, title in {**shown, "average_precision": "mAP"}.items():
+        cells = [
+            f"{run['metrics'][name][metric]:.3f}" + _within(run["intervals"], name, metric) for name in names
+        ]
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    differences = "; ".join(
+        f"{row['metric'].replace('_', ' ').replace('@', ' at ')} {row['difference']:+.3f} [{_signed([row['low'], row['high']])}]"
+        for row in run["paired"]
+        if row["against"] == "frozen"
+    )
+    rows, index, latency = run["rows"], run["index"], run["latency_ms"]
+    return (
+        "\n".join(lines)
+        + f"\n\n{rows['train']:,} pictures teach, {rows['test']:,} are queries. Paired against the frozen features, 95 %: {differences}."
+        f" Index: recall at {index['k']} of {index['recall']:.3f} against numpy, a new picture found after"
+        f" {index['freshness_ms']:.0f} ms (p99). Answers in the process: p50 {latency['p50']:.0f} ms, p99 {latency['p99']:.0f} ms."
+        f" From the run kept in `{RESULTS}/images.json`."
+    )
+
+
 PARTS = {
     "README.md": {"declaration": declaration, "measured": measured},
     "src/heptad/systems/videos/README.md": {"measured": contenders},
     "src/heptad/systems/fraud/README.md": {"measured": caught, "anchor": anchor},
+    "src/heptad/systems/images/README.md": {"measured": searched},
 }
 
 

@@ -49,8 +49,8 @@ def command(
     system: str, profile: str, config: Path | None, host: str, port: int, workers: int, fresh: bool,
     state: Path | None, deadline: str | None,
 ) -> None:  # fmt: skip
-    """Serve SYSTEM: rank, features, events and health. A posted event is acknowledged when the log holds it
-    on disk. SIGTERM finishes the requests at hand and stops.
+    """Serve SYSTEM: rank, features, events and health; a search by pictures answers POST /search. A posted
+    event is acknowledged when the log holds it on disk. SIGTERM finishes the requests at hand and stops.
     """
     target = load_target(system)
     chosen = load_profile(target, profile, config)

@@ -44,7 +44,7 @@ class Search:
     """One source of near rows, columns of the table that a request may filter by, and re-ranking in order."""
 
     candidates: tuple[Nearest, ...] | list[Nearest] = (Nearest(),)
-    filters: tuple[Any, ...] | list[Any] = ()  #: columns, texts or numbers to a type checker
+    filters: tuple[Any, ...] | list[Any] = ()  #: columns, texts to a type checker
     rerank: tuple[Distinct, ...] | list[Distinct] = ()
 
     def __post_init__(self) -> None:
@@ -57,11 +57,10 @@ class Search:
                 f"{len(self.candidates)}",
                 "write candidates=[hp.Nearest(100)]",
             )
-        kinds = (Kind.TEXT, Kind.INT, Kind.FLOAT, Kind.BOOL)
         for field in self.filters if listed(self.filters) else (self.filters,):
-            if not listed(self.filters) or not isinstance(field, Field) or field.kind not in kinds:
+            if not listed(self.filters) or not isinstance(field, Field) or field.kind is not Kind.TEXT:
                 raise DeclarationError(
-                    "Search.filters", "a list of columns of text, number or bool", shown(field),
+                    "Search.filters", "a list of columns of text", shown(field),
                     "write filters=[Product.category, Product.colour]",
                 )  # fmt: skip
         object.__setattr__(self, "filters", tuple(self.filters))

@@ -88,6 +88,7 @@ def test_equal_declarations_compile_alike_and_others_do_not():
         (lambda: hp.Search([]), "Search.candidates: expected one hp.Nearest"),
         (lambda: hp.Search(filters=[Product.photo]), "a list of columns of text"),
         (lambda: hp.Search(filters=["colour"]), "a list of columns of text"),
+        (lambda: hp.Search(filters=[Product.price]), "a list of columns of text"),
         (lambda: hp.Search(rerank=[hp.Nearest(3)]), "Search.rerank: expected a list of hp.Distinct"),
         (lambda: hp.EntitySplit(test=1.0), "a share between 0 and 1"),
         (lambda: hp.EntitySplit(together="name"), "EntitySplit.together: expected a column"),

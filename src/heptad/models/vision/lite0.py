@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -68,19 +70,27 @@ def export(weights: Path, path: Path) -> None:
     torch = _torch()
     for module in ("onnx", "onnxscript"):
         _needs(module)
-    # The exporter warns of its own use of what it deprecates, and that torchvision, which nothing here uses, is absent.
-    logger = logging.getLogger("torch.onnx")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _quietly():
         program = torch.onnx.export(
             network(weights), (torch.zeros(2, 3, SIZE, SIZE),), dynamo=True, verbose=False, optimize=True,
             input_names=["pixels"], output_names=["features"],
             dynamic_shapes=({0: torch.export.Dim("n", min=1, max=4096)},),
         )  # fmt: skip
         program.save(str(path), external_data=False)
-    logger.setLevel(before)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without what the exporter says of itself: deprecations it uses, and that torchvision, not used here, is absent."""
+    logger = logging.getLogger("torch.onnx")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)
 
 
 def _network() -> nn.Module:
