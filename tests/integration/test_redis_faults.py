@@ -1,16 +1,29 @@
-"""A service on a real Redis that hangs, dies and comes back empty: flagged answers meanwhile, and nothing is lost."""
+"""A service over HTTP on a real Redis that hangs, is slow, dies, comes back empty, or is full.
+
+Every answer comes within the deadline and says what it is; everything recovers without a restart; nothing
+acknowledged is lost.
+"""
 
 from __future__ import annotations
 
-import pytest
+import threading
+from contextlib import contextmanager
 
-from heptad.errors import StateError
-from heptad.serving.answer import NO_FEATURES
-from heptad.testing.servers import RedisServer
+import httpx
+import pytest
+import redis
+import uvicorn
+
+from heptad.serving.answer import STALE
+from heptad.serving.http import app
+from heptad.testing.servers import RedisServer, SlowProxy, spare_port
 from heptad.testing.tiny_service import START, opened, post_past, sale, trained
 from heptad.times import HOUR
 
 NOON = START + 12 * HOUR
+DEADLINE = 1_000_000  #: lax: a busy machine is no fault; what hangs, hangs for longer
+HANGING = 60.0
+USER = 3
 
 
 @pytest.fixture
@@ -20,79 +33,139 @@ def server(tmp_path):
 
 
 @pytest.fixture
-def service(server, tmp_path):
-    service = opened(
-        tmp_path, trained(tmp_path / "trained"), store=server.url(timeout="50ms", patience="200ms")
-    )
+def proxy(server):
+    with SlowProxy(server.port) as proxy:
+        yield proxy
+
+
+@contextmanager
+def over_http(service):
+    """A client of the service, served from a thread."""
+    port = spare_port()
+    running = uvicorn.Server(uvicorn.Config(app(service), port=port, log_level="error"))
+    thread = threading.Thread(target=running.run, daemon=True)
+    thread.start()
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=HANGING) as client:
+        while True:
+            try:
+                client.get("/health")
+                break
+            except httpx.TransportError:
+                continue
+        yield client
+    running.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def client(server, proxy, tmp_path):
+    url = server.url("tiny", port=proxy.port, timeout="100ms", patience="300ms")
+    service = opened(tmp_path / "service", trained(tmp_path / "trained"), store=url, deadline=DEADLINE)
     post_past(service)
     service.warm()
-    yield service
+    with over_http(service) as client:
+        yield client
     server.wake()
     service.drain()
 
 
-def answer(service, user=3):
-    return service.rank(service.ask(user, None, None))
+def rank(client, user=USER):
+    answer = client.post("/rank", json={"user": user})
+    assert answer.status_code == 200
+    return answer.json()
 
 
-def total(service):
-    return service.features({"user": 3, "product": "p00"}).values["product_sales_all"][0]
+def post(client, number):
+    row = sale(number, NOON, 4, "p00", 5.0)
+    answer = client.post("/events/Sale", json=row | {"ts": row["ts"]})
+    return answer.status_code, answer.json()
 
 
-def recovered(service):
-    """The first answer without a flag: it takes as long as the writing thread takes to rebuild the state."""
-    while (found := answer(service)).flags:
-        assert found.flags == {"fallback": NO_FEATURES}
-        assert found.items
+def total(client):
+    answer = client.post("/features", json={"user": USER, "product": "p00"})
+    return answer.json()["columns"]["product_sales_all"][0]
+
+
+def recovered(client):
+    """The first answer without a flag; until then each is the model's for features as last known."""
+    while (found := rank(client))["flags"]:
+        assert found["items"]
     return found
 
 
-def test_a_server_that_hangs_costs_flagged_answers_and_no_event(server, service):
-    before, sold = answer(service), total(service)
-    assert before.flags == {}
+def same(a, b):
+    return [a[name] for name in ("items", "scores", "p")] == [b[name] for name in ("items", "scores", "p")]
+
+
+def accepted(client, number):
+    """Post until it is acknowledged."""
+    while True:
+        status, body = post(client, number)
+        if status == 200:
+            return body["events"][0]["verdict"]
+        assert status == 503
+        assert "safe in the log" in str(body)
+
+
+def test_a_server_that_hangs_is_answered_for_as_last_known(server, client):
+    before, sold = rank(client), total(client)
+    assert before["flags"] == {}
     server.hang()
-    hung = answer(service)
-    assert hung.flags == {"fallback": NO_FEATURES}
-    assert len(hung.items) == len(before.items)
-    posted = service.post("Sale", [sale(9_001, NOON, 4, "p00", 5.0)])
-    with pytest.raises(StateError, match="safe in the log"):
-        posted.result()
-    assert service.health().status == "degraded"
+    for _ in range(10):
+        hung = rank(client)
+        assert hung["flags"] == STALE
+        assert same(hung, before), "the model's answer, for what was last read"
+    unseen = rank(client, 5)
+    assert unseen["flags"], "a user whom nobody has asked for has no history that is known"
+    status, body = post(client, 9_001)
+    assert status == 503
+    assert "safe in the log" in str(body)
+    assert client.get("/health").json()["status"] == "degraded"
     server.wake()
-    assert recovered(service).flags == {}
-    assert service.post("Sale", [sale(9_001, NOON, 4, "p00", 5.0)]).result().verdicts == ["duplicate"]
-    assert total(service) == sold + 1
-    assert service.health().status == "ok"
+    assert accepted(client, 9_001) == "duplicate"
+    recovered(client)
+    assert total(client) == sold + 1
+    while client.get("/health").json()["status"] != "ok":
+        recovered(client)
 
 
-def test_a_server_that_comes_back_empty_is_filled_again_without_a_restart(server, service):
-    acknowledged = service.post("Sale", [sale(9_001, NOON, 4, "p00", 5.0)]).result()
-    before, sold = answer(service), total(service)
-    popular = answer(service, "nobody").scores
+def test_a_slow_server_is_answered_for_within_the_deadline(proxy, client):
+    before = rank(client)
+    proxy.delay = 0.5
+    for _ in range(10):
+        slow = rank(client)
+        assert slow["flags"] == STALE
+        assert same(slow, before)
+    proxy.delay = 0.0
+    assert same(recovered(client), before)
+
+
+def test_a_server_that_dies_and_comes_back_empty_is_filled_again_without_a_restart(server, client):
+    assert accepted(client, 9_001) == "accepted"
+    before, sold = rank(client), total(client)
+    popular = rank(client, "nobody")["scores"]
     server.kill()
-    assert answer(service).flags == {"fallback": NO_FEATURES}
+    assert rank(client)["flags"] == STALE
     server.start()
-    after = recovered(service)
-    assert (after.items, after.scores, after.t, after.offsets) == (
-        before.items, before.scores, before.t, before.offsets,
-    )  # fmt: skip
-    assert after.offsets == {0: acknowledged.offsets.stop}
-    assert total(service) == sold
-    assert answer(service, "nobody").scores == popular
-    assert service.post("Sale", [sale(9_002, NOON, 4, "p00", 5.0)]).result().verdicts == ["accepted"]
-    assert total(service) == sold + 1
+    after = recovered(client)
+    assert same(after, before)
+    assert (after["t"], after["offsets"]) == (before["t"], before["offsets"])
+    assert total(client) == sold
+    assert rank(client, "nobody")["scores"] == popular
+    assert accepted(client, 9_001) == "duplicate"
+    assert accepted(client, 9_002) == "accepted"
+    assert total(client) == sold + 1
 
 
-def test_a_server_out_of_memory_refuses_commits_and_goes_on_answering(server, service):
-    import redis
-
-    sold = total(service)
-    with redis.Redis(port=server.port) as client:
-        client.config_set("maxmemory", 1_000_000)
-        with pytest.raises(StateError, match="safe in the log"):
-            service.post("Sale", [sale(9_001, NOON, 4, "p00", 5.0)]).result()
-        assert answer(service).flags == {}, "what is there is read"
-        assert total(service) == sold
-        client.config_set("maxmemory", 0)
-    assert service.post("Sale", [sale(9_002, NOON, 4, "p00", 5.0)]).result().verdicts == ["accepted"]
-    assert total(service) == sold + 2
+def test_a_server_out_of_memory_refuses_commits_and_goes_on_answering(server, client):
+    sold = total(client)
+    with redis.Redis(port=server.port) as admin:
+        admin.config_set("maxmemory", 1_000_000)
+        status, body = post(client, 9_001)
+        assert status == 503
+        assert "safe in the log" in str(body)
+        assert rank(client)["flags"] == {}, "what is there is read"
+        assert total(client) == sold
+        admin.config_set("maxmemory", 0)
+    assert accepted(client, 9_002) == "accepted"
+    assert total(client) == sold + 2

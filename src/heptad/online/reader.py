@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heptad.declare.types import Kind
-from heptad.errors import ReadError, StateError
+from heptad.errors import ReadError
 from heptad.online.keying import Coded, Keyed, code, keyed
 from heptad.plan.assemble import Assembly, FactRead, GroupRead
 from heptad.plan.batch import Column
@@ -21,7 +21,7 @@ from heptad.plan.nodes import GroupPlan, Plan, StreamPlan, WindowColumn, windows
 from heptad.state import tables
 from heptad.state.layout import layouts_of
 from heptad.state.read import Query, combine, read
-from heptad.state.store import Meta, Snapshot, Store
+from heptad.state.store import Meta, Snapshot, Store, check_forward
 from heptad.state.tally import Counts, TallyReader
 from heptad.times import format_instant
 
@@ -75,7 +75,7 @@ class Reader:
         covered = self.covered  # before the snapshot, which other threads' may be newer than
         with self._store.snapshot() as snapshot:
             meta = snapshot.meta
-            _check_forward(covered, meta.offsets)
+            check_forward(covered, meta)
             self.covered = meta.offsets
             t = self._moment(meta) if at is None else _named(at, meta)
             yield Session(self, snapshot, t)
@@ -145,6 +145,11 @@ class Session:
         """The committed state that is read."""
         return self._snapshot.meta
 
+    @property
+    def degraded(self) -> bool:
+        """Whether what was read so far is not of the moment, because the store did not answer."""
+        return self._snapshot.degraded
+
     def counts(self, tally: int = 0) -> Counts:
         """A tally of the plan, as of this moment."""
         return self._reader.tallies[tally].at(self._snapshot.records)
@@ -160,15 +165,6 @@ class Session:
         fetch = _Fetch(self._reader, self._snapshot, self.t)
         values = _Values(self._snapshot)
         return self._reader.only(columns)(request, times, fetch, fetch.facts, values)
-
-
-def _check_forward(covered: Mapping[int, int], offsets: Mapping[int, int]) -> None:
-    for partition, offset in covered.items():
-        if offsets.get(partition, 0) < offset:
-            raise StateError(
-                "the state", f"one of at least {offset} records of partition {partition}",
-                f"one of {offsets.get(partition, 0)}", "wait: it was lost, and is being rebuilt from the log",
-            )  # fmt: skip
 
 
 def _named(at: int, meta: Meta) -> int:

@@ -25,8 +25,8 @@ from heptad.serving import server
 from heptad.serving.intake import LocalIntake
 from heptad.serving.prediction_log import PredictionLog
 from heptad.serving.scorer import Scorer
-from heptad.serving.service import Service
-from heptad.state.open import discard_state
+from heptad.serving.service import Service, deadline_of
+from heptad.state.open import answering, discard_state, within
 from heptad.state.store import Store
 from heptad.streams.appender import Appender
 from heptad.streams.applier import Applier
@@ -71,6 +71,8 @@ def serve(
         profile = replace(profile, log=state / "log", store=f"embedded:{state / 'state'}")
     if fresh:
         forget(profile)
+    limit = deadline_of(target.system) if deadline is None else deadline
+    profile = replace(profile, store=within(profile.store, limit))
     if workers > 1:
         from heptad.run import workers as crew
 
@@ -88,8 +90,8 @@ def service(
     scorer, clock = champion(target, profile, say), WallClock() if profile.clock == "wall" else ReplayClock(0)
     with appending(target, profile, clock, say) as (intake, store):
         running = Service(
-            target.system, target.system.plan, intake=intake, store=store, clock=clock,
-            predictions=PredictionLog.open(predictions_of(profile)), scorer=scorer, deadline=deadline,
+            target.system, target.system.plan, intake=intake, clock=clock,
+            store=answering(profile.store, store), predictions=PredictionLog.open(predictions_of(profile)), scorer=scorer, deadline=deadline,
         )  # fmt: skip
         try:
             with following(running, target, profile, say):

@@ -34,9 +34,12 @@ def served_of(pipeline: Pipeline | Desk, decision: Decision) -> Served:
 
     Columns that the request itself brought are no values: they would be compared with themselves.
     """
-    if decision.t is None:
+    if decision.t is None or "features" in decision.flags:
         raise DataError(
-            "decision", "one that read a state", "a fallback without", "leave it out of the audit"
+            "decision",
+            "one that read a state",
+            "a fallback, or features as last known",
+            "leave it out of the audit",
         )
     m = len(decision.items)
     request: dict[str, list[Any]] = {name: [value] * m for name, value in decision.context.items()}

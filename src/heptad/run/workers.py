@@ -31,7 +31,7 @@ from heptad.serving.gate import Gate
 from heptad.serving.prediction_log import PredictionLog
 from heptad.serving.remote import RemoteIntake
 from heptad.serving.service import Service
-from heptad.state.open import open_store
+from heptad.state.open import answering, open_store
 from heptad.streams.clock import Clock, SharedClock, WallClock
 
 #: Seconds between two starts of a process that keeps dying, and how often it may before all are stopped.
@@ -110,8 +110,9 @@ class _Crew:
             intake = RemoteIntake(self.gate)
             _caught_up(intake)
             said = self.say if number == 0 else _unsaid
+            store = open_store(self.profile.store, plan.state_hash, readonly=True)
             service = Service(
-                system, plan, intake=intake, store=open_store(self.profile.store, plan.state_hash, readonly=True),
+                system, plan, intake=intake, store=answering(self.profile.store, store),
                 clock=self.clock, predictions=PredictionLog.open(predictions_of(self.profile, number)),
                 scorer=champion(self.target, self.profile, said), deadline=self.deadline,
             )  # fmt: skip

@@ -13,6 +13,9 @@ NO_FEATURES: Final = "features unavailable"
 NO_MODEL: Final = "model unavailable"
 TOO_SLOW: Final = "too slow"
 
+#: The flag of an answer that a model gave for features as they were last read, and what it says.
+STALE: Final = {"features": "as last known"}
+
 #: What becomes of a classified event.
 REVIEW: Final = "review"
 PASS: Final = "pass"
@@ -23,7 +26,8 @@ class Answer(msgspec.Struct, frozen=True):
 
     ``t`` (microseconds UTC) and ``offsets`` name the knowledge; t is null where no state could be read.
     ``flags`` says what was not as usual: ``{"fallback": "unknown user"}``; then probabilities are NaN (null
-    in JSON) and scores are counts of events. ``took_us`` holds microseconds per stage.
+    in JSON) and scores are counts of events. ``{"features": "as last known"}``: the store did not answer; the model did,
+    for what was last read of these keys. ``stage`` is what took too long. ``took_us`` holds microseconds per stage.
     """
 
     request_id: str

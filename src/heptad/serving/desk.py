@@ -22,7 +22,7 @@ from heptad.errors import DataError, PlanError
 from heptad.models.base import Matrix
 from heptad.online.reader import Reader, Session
 from heptad.plan.nodes import Plan
-from heptad.serving.answer import NO_MODEL, PASS, REVIEW, Prediction
+from heptad.serving.answer import NO_MODEL, PASS, REVIEW, STALE, Prediction
 from heptad.serving.columns import bare_inputs, case_shape
 from heptad.serving.decision import Decision
 from heptad.serving.pipeline import Asked, Outcome, Run, Timer
@@ -90,15 +90,20 @@ class Desk:
         own = apart.get(self._key)
         return Asked(request_id or (fresh() if own is None else str(own)), own, 1, context)
 
-    def rank(self, asked: Asked) -> Outcome:
+    def begin(self, asked: Asked) -> Run:
+        """A request about to be answered."""
+        return Run(asked, self._timer)
+
+    def rank(self, asked: Asked, run: Run | None = None) -> Outcome:
         """The decision; where a part fails, the prior and the rules, flagged."""
-        run = Run(asked, self._timer)
+        run = run or self.begin(asked)
         try:
             if self.scorer is None:
                 return self._fall_back(run, NO_MODEL, None)
             with self._reader.open() as session:
                 run.t, run.meta = session.t, session.meta
                 columns = self._features(session, asked)
+                run.flags |= STALE if session.degraded else {}
                 run.done("features")
             run.stage = NO_MODEL
             p = float(self.scorer.probability(self.scorer.encode(columns))[0])
@@ -107,9 +112,10 @@ class Desk:
         except Exception as error:  # the answer goes out; whoever called reports the error
             return self._fall_back(run, run.stage, error)
 
-    def fall_back(self, asked: Asked, why: str) -> Outcome:
+    def fall_back(self, asked: Asked, flags: Mapping[str, str]) -> Outcome:
         """The prior and the rules at once, without a look at store or model; flagged with the reason."""
-        return self._fall_back(Run(asked, self._timer), why, None)
+        run = Run(asked, self._timer, flags=dict(flags))
+        return self._fall_back(run, flags["fallback"], None)
 
     def warm(self) -> None:
         """Load what a decision needs, so that the first request is as fast as the next."""
@@ -131,7 +137,7 @@ class Desk:
         names = [name for name, holds in held.items() if holds == "number"]
         numbers: Matrix = np.array([[columns[name][0] for name in names]], np.float64)
         return self._outcome(
-            run, p, scorer.threshold, {}, scorer.version, None, columns=names, numbers=numbers,
+            run, p, scorer.threshold, run.flags, scorer.version, None, columns=names, numbers=numbers,
             categories={name: columns[name].tolist() for name, holds in held.items() if holds == "category"},
             lists={name: columns[name].tolist() for name, holds in held.items() if holds not in ("number", "category")},
         )  # fmt: skip
@@ -141,7 +147,7 @@ class Desk:
         prior = float("nan") if scorer is None or scorer.prior is None else scorer.prior
         version = "none" if scorer is None else scorer.version
         run.done("fallback")
-        return self._outcome(run, prior, None, {"fallback": why}, version, error)
+        return self._outcome(run, prior, None, run.flags | {"fallback": why}, version, error)
 
     def _outcome(
         self, run: Run, p: float, threshold: float | None, flags: Mapping[str, str], version: str,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ from heptad.serving.openapi import PATH, openapi
 from heptad.serving.page import page
 from heptad.serving.pipeline import Asked
 from heptad.serving.service import Refused, Service
+from heptad.serving.turns import Turn
 from heptad.times import SECOND, format_instant
 
 try:
@@ -130,10 +130,10 @@ class _Routes:
 
     async def _in_time(self, asked: Asked) -> Response:
         """The answer, or the fallback once the deadline has passed: whichever comes first."""
-        claim = threading.Lock()
-        ranking = self._on_thread(self._service.rank, asked, claim)
+        turn = Turn()
+        ranking = self._on_thread(self._service.rank, asked, turn)
         done, _ = await asyncio.wait([ranking], timeout=self._service.deadline / SECOND)
-        answer = None if done else self._service.too_slow(asked, claim)
+        answer = None if done else self._service.too_slow(asked, turn)
         if answer is None:
             return _json(await ranking)
         ranking.cancel()  # it is answered for: a thread that has not begun with it need not

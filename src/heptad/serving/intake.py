@@ -11,6 +11,7 @@ import msgspec
 
 from heptad.errors import StateError
 from heptad.plan.nodes import Plan
+from heptad.serving.mending import Mending
 from heptad.serving.writer import Posted, Writer
 from heptad.state.store import Store
 from heptad.streams.appender import Appender
@@ -51,19 +52,17 @@ class Intake(Protocol):
 class LocalIntake:
     """The log and the states of this process, which is the only one that appends. It closes the log at the end.
 
-    With a clock that can be moved (`Moving`) a posted event that is ahead of it moves it to its time.
+    With a clock that can be moved (`Moving`) a posted event that is ahead of it moves it to its time. A log whose
+    disk has failed is opened again, and all that is derived from it made anew, until the disk is mended.
     """
 
     def __init__(
         self, plan: Plan, log: Log, store: Store, clock: Clock, dead_letters: DeadLetters | None = None
     ) -> None:
-        self._plan, self._log, self._clock, self._dead_letters = plan, log, clock, dead_letters
-        with store.snapshot() as snapshot:
-            floor = snapshot.meta.frontier
-        appender = Appender(plan, log, clock, floor=floor)
-        self._writer = Writer(
-            appender, lambda watch: Applier(plan, log, store, appender, dead_letters, watch=watch)
-        )
+        self._plan, self._log, self._store, self._clock = plan, log, store, clock
+        self._dead_letters = dead_letters
+        self._writer = self._begun()
+        self._mending = Mending(self._mend, "heptad-mend-log")
         self._closing = threading.Lock()
         self._open = True
 
@@ -73,9 +72,11 @@ class LocalIntake:
                 raise StateError(
                     "service", "one that accepts events", "one that is ending", "post again in a moment"
                 )
-            time = self._plan.stream(stream)
-            if isinstance(self._clock, Moving) and time.time is not None and not time.is_table:
-                self._clock.advance_to(max(row[time.time.name] for row in rows))
+            if self._log.failed:
+                self._mending.ask()
+            of = self._plan.stream(stream)
+            if isinstance(self._clock, Moving) and of.time is not None and not of.is_table:
+                self._clock.advance_to(max(row[of.time.name] for row in rows))
             return self._writer.post(stream, rows)
 
     def doubt(self) -> None:
@@ -84,6 +85,9 @@ class LocalIntake:
     def standing(self) -> Standing:
         meta, failure = self._writer.applier.meta, self._writer.failure
         problem = None if failure is None else f"{type(failure).__name__}: {failure}"
+        if self._log.failed:
+            self._mending.ask()
+            problem = "the log's disk has failed: it is opened again every second"
         return Standing(
             meta.frontier, meta.pending_from, dict(meta.offsets), self._writer.applier.behind, problem
         )
@@ -93,7 +97,21 @@ class LocalIntake:
             if not self._open:
                 return
             self._open = False
+        self._mending.end()
         self._writer.close()
         self._log.close()
         if self._dead_letters is not None:
             self._dead_letters.close()
+
+    def _begun(self) -> Writer:
+        with self._store.snapshot() as snapshot:
+            floor = snapshot.meta.frontier
+        log, store, letters = self._log, self._store, self._dead_letters
+        appender = Appender(self._plan, log, self._clock, floor=floor)
+        return Writer(appender, lambda watch: Applier(self._plan, log, store, appender, letters, watch=watch))
+
+    def _mend(self) -> None:
+        """Open the log again; the appender and the applier may be ahead of what is on disk, so they go too."""
+        self._writer.close()
+        self._log = self._log.reopened()
+        self._writer = self._begun()

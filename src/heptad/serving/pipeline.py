@@ -23,7 +23,7 @@ from heptad.online.reader import Reader, Session
 from heptad.plan.batch import Column, column_of
 from heptad.plan.nodes import Plan
 from heptad.retrieval.candidates import Candidates
-from heptad.serving.answer import NO_FEATURES, NO_MODEL, UNKNOWN_USER, Answer, Prediction
+from heptad.serving.answer import NO_FEATURES, NO_MODEL, STALE, UNKNOWN_USER, Answer, Prediction
 from heptad.serving.columns import bare_inputs, shape_of
 from heptad.serving.counts import CountsFor
 from heptad.serving.decision import Decision
@@ -35,6 +35,8 @@ from heptad.state.store import Meta
 from heptad.state.tally import Counts
 
 Timer = Callable[[], int]
+#: The stages of a ranking, in order; those of a classification are among them.
+STAGES: Final = ("history", "candidates", "features", "model", "rerank")
 _NO_ITEMS: Final = np.empty(0)
 
 
@@ -69,11 +71,17 @@ class Run:
     counts: Counts | None = None
     history: tuple[Any, ...] = ()
     stage: str = NO_FEATURES  #: what is unavailable if it stops now
+    flags: dict[str, str] = field(default_factory=dict)
     took: dict[str, int] = field(default_factory=dict)
     _since: int = field(init=False)
 
     def __post_init__(self) -> None:
         self._since = self.timer()
+
+    @property
+    def doing(self) -> str:
+        """The stage it is in."""
+        return next((stage for stage in STAGES if stage not in self.took), STAGES[-1])
 
     def done(self, stage: str) -> None:
         """Note the microseconds since the stage before."""
@@ -127,9 +135,13 @@ class Pipeline:
             request_id, who, shown, context_of(context or {}, self.shape.context, self.shape.required)
         )
 
-    def rank(self, asked: Asked) -> Outcome:
+    def begin(self, asked: Asked) -> Run:
+        """A request about to be answered."""
+        return Run(asked, self._timer)
+
+    def rank(self, asked: Asked, run: Run | None = None) -> Outcome:
         """The ranked answer; where a part fails or the user has no history, popular items, flagged."""
-        run = Run(asked, self._timer)
+        run = run or self.begin(asked)
         try:
             with self._reader.open() as session:
                 run.t, run.meta = session.t, session.meta
@@ -145,6 +157,7 @@ class Pipeline:
                 )
                 run.done("candidates")
                 columns = self._features(session, asked, found)
+                run.flags |= STALE if session.degraded else {}
                 run.done("features")
             run.stage = NO_MODEL
             p = self.scorer.probability(self.scorer.encode(columns))
@@ -153,9 +166,10 @@ class Pipeline:
         except Exception as error:  # the answer goes out; whoever called reports the error
             return self._fall_back(run, run.stage, error)
 
-    def fall_back(self, asked: Asked, why: str) -> Outcome:
+    def fall_back(self, asked: Asked, flags: Mapping[str, str]) -> Outcome:
         """Popular items at once, without a look at store or model; flagged with the reason."""
-        return self._fall_back(Run(asked, self._timer), why, None)
+        run = Run(asked, self._timer, flags=dict(flags))
+        return self._fall_back(run, flags["fallback"], None)
 
     def warm(self) -> None:
         """Load what a ranking needs, so that the first request is as fast as the next."""
@@ -203,7 +217,7 @@ class Pipeline:
         for place, name in enumerate(names):
             numbers[:, place] = columns[name]
         return self._outcome(
-            run, found.items, shown, scores, p, {}, scorer.version, None,
+            run, found.items, shown, scores, p, run.flags, scorer.version, None,
             sources=found.scores, columns=names, numbers=numbers,
             categories={name: columns[name].tolist() for name, holds in held.items() if holds == "category"},
             lists={n: columns[n].tolist() for n, holds in held.items() if holds in ("list", "vector")},
@@ -217,7 +231,7 @@ class Pipeline:
         version = "none" if self.scorer is None else self.scorer.version
         nothing = np.full(len(items), np.nan)
         return self._outcome(
-            run, items, np.arange(len(items)), counts, nothing, {"fallback": why}, version, error
+            run, items, np.arange(len(items)), counts, nothing, run.flags | {"fallback": why}, version, error
         )
 
     def _outcome(

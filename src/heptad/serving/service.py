@@ -19,7 +19,7 @@ from heptad.errors import DataError, HeptadError, StateError
 from heptad.online.reader import Answer as Features
 from heptad.online.reader import Reader
 from heptad.plan.nodes import FieldPlan, Plan
-from heptad.serving.answer import TOO_SLOW, Answer, Prediction
+from heptad.serving.answer import Answer, Prediction
 from heptad.serving.columns import Shape
 from heptad.serving.desk import Desk
 from heptad.serving.intake import Intake
@@ -27,6 +27,7 @@ from heptad.serving.pipeline import Asked, Outcome, Pipeline
 from heptad.serving.prediction_log import PredictionLog
 from heptad.serving.schemas import schemas
 from heptad.serving.scorer import Scorer
+from heptad.serving.turns import Slowness, Turn
 from heptad.serving.values import blank, checked, entity_columns
 from heptad.serving.writer import Posted
 from heptad.state.store import Store
@@ -68,6 +69,11 @@ class Health(msgspec.Struct, frozen=True):
     problems: list[str]
 
 
+def deadline_of(declaration: Declaration) -> int:
+    """Microseconds after which a fallback answers: `DEADLINE_P99S` times the declared p99."""
+    return DEADLINE_P99S * duration(declaration.requirements.p99)
+
+
 class Service:
     """Serves one declaration; it closes its intake, its store and its prediction log at the end.
 
@@ -91,9 +97,7 @@ class Service:
         """``deadline`` in microseconds; by default `DEADLINE_P99S` times the declared p99."""
         self.declaration, self.plan = declaration, plan
         self._intake, self._store, self._clock, self._predictions = intake, store, clock, predictions
-        self.deadline = (
-            DEADLINE_P99S * duration(declaration.requirements.p99) if deadline is None else deadline
-        )
+        self.deadline = deadline_of(declaration) if deadline is None else deadline
         self._schemas: dict[str, type[Schema]] = schemas(declaration)
         self._fields = {field.name: field for field in plan.request}
         if isinstance(declaration.serving, Serving):
@@ -103,6 +107,7 @@ class Service:
         self._reader = Reader(plan, store, clock)
         self._pipeline = self._pipeline_of(scorer)
         self._trouble: Exception | None = None
+        self._slowness = Slowness()
         self._open = True
         self._closing = threading.Lock()
 
@@ -128,16 +133,25 @@ class Service:
             raise DataError("POST /predict", "a classification", "a ranking system", "ask POST /rank")
         return self._pipeline.ask(row, None, lambda: secrets.token_hex(8))
 
-    def rank(self, asked: Asked, claim: threading.Lock | None = None) -> Answer | Prediction | None:
+    def rank(self, asked: Asked, turn: Turn | None = None) -> Answer | Prediction | None:
         """Answer a request and log the decision.
 
-        Where several may answer one request, the first to take its ``claim`` does; the others get None.
+        Where several may answer one request, the first to take its ``turn`` does; the others get None.
         """
-        return self._log_it(self._pipeline.rank(asked), claim)
+        pipeline, flags = self._pipeline, self._slowness.left_alone()
+        if flags is not None:
+            return self._log_it(pipeline.fall_back(asked, flags), turn)
+        run = pipeline.begin(asked)
+        if turn is not None:
+            turn.run = run
+        answer = self._log_it(pipeline.rank(asked, run), turn)
+        if answer is not None:
+            self._slowness.in_time()
+        return answer
 
-    def too_slow(self, asked: Asked, claim: threading.Lock) -> Answer | Prediction | None:
+    def too_slow(self, asked: Asked, turn: Turn) -> Answer | Prediction | None:
         """The fallback for a ranking that has missed its deadline, unless it has answered meanwhile."""
-        return self._log_it(self._pipeline.fall_back(asked, TOO_SLOW), claim)
+        return self._log_it(self._pipeline.fall_back(asked, self._slowness.late(turn)), turn)
 
     def features(self, given: Mapping[str, Any]) -> Features:
         """All of the plan's columns for the rows of ``given``: request columns, scalars or lists, and ``at``."""
@@ -195,6 +209,7 @@ class Service:
         problems = [f"{part}: {type(e).__name__}: {e}" for part, e in failures.items() if e is not None]
         if standing.problem is not None:
             problems.append(f"writer: {standing.problem}")
+        problems += [f"{stage}: too slow, {state}" for stage, state in self._slowness.states.items()]
         if self._pipeline.scorer is None:
             problems.append("pipeline: no model is served: answers are the fallback's")
         return Health(
@@ -226,11 +241,11 @@ class Service:
         kind = Pipeline if isinstance(self.declaration.framing, Ranking) else Desk
         return kind(self.declaration, self.plan, self._reader, scorer)
 
-    def _log_it(self, outcome: Outcome, claim: threading.Lock | None) -> Answer | Prediction | None:
-        if claim is not None and not claim.acquire(blocking=False):
+    def _log_it(self, outcome: Outcome, turn: Turn | None) -> Answer | Prediction | None:
+        if turn is not None and not turn.take():
             return None
         self._trouble = outcome.error
-        if isinstance(outcome.error, StateError):
+        if isinstance(outcome.error, StateError) or "features" in outcome.answer.flags:
             self._intake.doubt()
         self._predictions.append(outcome.decision, self._clock.now())
         return outcome.answer

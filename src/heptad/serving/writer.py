@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from enum import Enum, auto
@@ -52,6 +53,7 @@ class Writer:
         self._open_posts: set[Future[Posted]] = set()
         self._waiting: queue.SimpleQueue[tuple[range, Future[Posted]] | Wake] = queue.SimpleQueue()
         self._doubted = False  #: until the applier has looked
+        self._doubted_at = -_LONGEST_SECONDS
         self._applier = applier_of(self._watch)
         self.failure: Exception | None = None
         self._catch_up()
@@ -69,23 +71,27 @@ class Writer:
         done.add_done_callback(self._open_posts.discard)
         try:
             durable = self._appender.submit(stream, rows)
-        except BaseException:
-            self._open_posts.discard(done)
+        except BaseException as error:
+            done.set_exception(error)  # nobody has it, but `close` may be waiting for it
             raise
         durable.add_done_callback(lambda offsets: self._durable(offsets, done))
         return done
 
     def doubt(self) -> None:
-        """A read has failed: look whether the store still holds the state, and rebuild it where it does not."""
-        if not self._doubted:
-            self._doubted = True
+        """A read has failed: look whether the store still holds the state, and rebuild it where it does not.
+
+        At most once a second; after a failed commit the thread looks by itself.
+        """
+        now = time.monotonic()
+        if self.failure is None and now > self._doubted_at + _LONGEST_SECONDS:
+            self._doubted_at, self._doubted = now, True
             self._waiting.put(Wake.DOUBT)
 
     def close(self) -> None:
         """Finish what was posted, then stop. Nobody may post any more."""
         wait(list(self._open_posts))
         self._waiting.put(Wake.END)
-        self._thread.join()
+        self._thread.join()  # again and again, without harm
 
     def _durable(self, offsets: Future[range], done: Future[Posted]) -> None:
         error = offsets.exception()

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from heptad.errors import StateError
+from heptad.state.remembered import Remembered
 from heptad.state.store import Store
 from heptad.state.stores.schemes import SCHEMES, Lifetimes, Scheme
+
+#: Milliseconds that a read of a server may always take.
+LEAST: Final = 10
 
 
 def open_store(url: str, state_hash: str, *, readonly: bool = False, lifetimes: Lifetimes = ()) -> Store:
@@ -34,6 +40,22 @@ def deployed(url: str, name: str) -> str:
     if not scheme.shared or "name=" in url.partition("?")[2]:
         return url
     return f"{url}{'&' if '?' in url else '?'}name={name}"
+
+
+def within(url: str, microseconds: int) -> str:
+    """The URL of a store that is read for answers due in so long: at a server, whose URL says no timeout, a quarter.
+
+    >>> within("redis://localhost:6379/0?name=shop", 80_000)
+    'redis://localhost:6379/0?name=shop&timeout=20ms'
+    """
+    if not _scheme(url).shared or "timeout=" in url.partition("?")[2]:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}timeout={max(LEAST, microseconds // 4_000)}ms"
+
+
+def answering(url: str, store: Store) -> Store:
+    """The store as answers are to read it: at a server, which may hang or die, what was read is remembered."""
+    return Remembered(store) if _scheme(url).shared else store
 
 
 def _scheme(url: str) -> Scheme:

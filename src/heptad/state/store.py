@@ -73,6 +73,11 @@ class Snapshot(Protocol):
 
     @property
     def meta(self) -> Meta: ...
+    @property
+    def degraded(self) -> bool:
+        """Whether records are as they were last read, because the store does not answer (`state.remembered`)."""
+        ...
+
     def records(self, group: int, keys: Sequence[bytes]) -> list[bytes | None]:
         """The record of each key of a group, None where there is none."""
         ...
@@ -116,6 +121,16 @@ def check_follows(before: Meta, after: Meta) -> None:
             "the commit's frontier", f"at least {before.frontier}", after.frontier,
             "commit in log order, from one process",
         )  # fmt: skip
+
+
+def check_forward(covered: Mapping[int, int], meta: Meta) -> None:
+    """Raise StateError where a state covers less than ``covered``, which was read before: it was lost."""
+    for partition, offset in covered.items():
+        if meta.offsets.get(partition, 0) < offset:
+            raise StateError(
+                "the state", f"one of at least {offset} records of partition {partition}",
+                f"one of {meta.offsets.get(partition, 0)}", "wait: it was lost, and is being rebuilt from the log",
+            )  # fmt: skip
 
 
 class OtherPlan(StateError):

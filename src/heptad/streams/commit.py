@@ -96,6 +96,11 @@ class GroupCommit:
         self._thread: threading.Thread | None = None
         self.pending_bytes = 0
 
+    @property
+    def failed(self) -> bool:
+        """Whether a write has failed, so that every later one does."""
+        return self._failure is not None
+
     def append(self, batch: Batch) -> range:
         """Queue a batch and write, in this thread, until it is durable; others' batches go along."""
         with self._queued:

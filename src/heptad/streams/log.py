@@ -220,6 +220,18 @@ class Log:
                 self._segments, self._end = tuple(segments), segments[-1].first if last is None else last.end
         return self._end
 
+    @property
+    def failed(self) -> bool:
+        """Whether a write or sync has failed: nothing more is appended until the log is opened again."""
+        return self._commits.failed
+
+    def reopened(self) -> Log:
+        """Close this log and open it again to append, once the disk is mended; what was acknowledged is there."""
+        self.close()
+        return Log.open(
+            self.path.parent, partition=self.partition, files=self._files, segment_bytes=self._segment_bytes
+        )
+
     def close(self) -> None:
         """Write what was submitted, then let go of the files and the lock. Closing twice is fine."""
         self._commits.close()

@@ -10,9 +10,10 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import quote
@@ -48,10 +49,10 @@ class RedisServer:
             self._command += [f"--{name}", value]
         self._process: subprocess.Popen[bytes] | None = None
 
-    def url(self, name: str = "heptad", **parameters: str) -> str:
-        """The address of a state there."""
+    def url(self, name: str = "heptad", *, port: int | None = None, **parameters: str) -> str:
+        """The address of a state there; ``port`` is that of a proxy."""
         query = "&".join(f"{key}={value}" for key, value in {"name": name, **parameters}.items())
-        return f"redis://127.0.0.1:{self.port}/0?{query}"
+        return f"redis://127.0.0.1:{port or self.port}/0?{query}"
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
@@ -94,6 +95,44 @@ class RedisServer:
     def _signal(self, number: int) -> None:
         if self._process is not None:
             self._process.send_signal(number)
+
+
+class SlowProxy:
+    """Passes bytes between clients and a server on another port, each answer later by ``delay`` seconds."""
+
+    def __init__(self, port: int) -> None:
+        self.delay = 0.0
+        self._to = port
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listening.getsockname()[1])
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listening.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listening.accept()
+            except OSError:
+                return  # closed
+            try:
+                server = socket.create_connection(("127.0.0.1", self._to))
+            except OSError:
+                client.close()  # as the server would
+                continue
+            threading.Thread(target=self._pass, args=(client, server, False), daemon=True).start()
+            threading.Thread(target=self._pass, args=(server, client, True), daemon=True).start()
+
+    def _pass(self, source: socket.socket, sink: socket.socket, late: bool) -> None:
+        with suppress(OSError), source, sink:
+            while data := source.recv(1 << 16):
+                if late and self.delay:
+                    time.sleep(self.delay)
+                sink.sendall(data)
 
 
 _numbers = itertools.count()

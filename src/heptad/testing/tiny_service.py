@@ -22,7 +22,7 @@ from heptad.serving.intake import LocalIntake
 from heptad.serving.prediction_log import PredictionLog
 from heptad.serving.scorer import Scorer
 from heptad.serving.service import Service
-from heptad.state.open import open_store
+from heptad.state.open import answering, open_store
 from heptad.state.stores.memory import MemoryStore
 from heptad.streams.appender import Appender
 from heptad.streams.applier import Applier
@@ -171,7 +171,8 @@ def opened(
     letters = DeadLetters.open(directory / "dead_letters.jsonl")
     return Service(
         tiny, tiny.plan,
-        intake=LocalIntake(tiny.plan, Log.open(directory / "log"), states, clock, letters), store=states,
+        intake=LocalIntake(tiny.plan, Log.open(directory / "log"), states, clock, letters),
+        store=answering(store, states),
         clock=clock, predictions=PredictionLog.open(directory / "predictions"), scorer=scorer, deadline=deadline,
     )  # fmt: skip
 

@@ -169,6 +169,10 @@ def test_a_slow_store_is_answered_for_in_time(tmp_path, scorer):
     store.gate.clear()
     body = call(service, "POST", "/rank", json={"user": 3}).json()
     store.gate.set()
+    assert body["flags"].pop("stage") in (
+        "queue",
+        "history",
+    )  # a thread may or may not have begun within the deadline
     assert body["flags"] == {"fallback": "too slow"}
     assert len(body["items"]) == 4
     service.drain()

@@ -220,6 +220,8 @@ def discard(path: str | os.PathLike[str]) -> None:
 class EmbeddedSnapshot:
     """An LMDB read transaction: the store as of one commit."""
 
+    degraded = False
+
     def __init__(self, txn: Any, state_hash: str, decoded: dict[int, Any], left: Callable[[], None]) -> None:
         self.txn, self._decoded, self._left = txn, decoded, left
         found = txn.get(_META)

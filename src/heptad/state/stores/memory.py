@@ -66,6 +66,8 @@ class MemoryStore:
 class MemorySnapshot:
     """The store as of one commit: the live records, under those that later commits replaced."""
 
+    degraded = False
+
     def __init__(
         self,
         meta: Meta,

@@ -95,6 +95,8 @@ class Reading:
 class RedisSnapshot:
     """The store as of one commit; it can be read for `UNDO` after the next commit."""
 
+    degraded = False
+
     def __init__(self, reading: Reading, meta: Meta, kept: Kept | None, names: Names | None) -> None:
         self._reading, self._meta, self._kept, self._names = reading, meta, kept, names
 
