@@ -32,7 +32,7 @@ def bodies_of_system(name: str, profile: str, config: Path | None) -> tuple[list
     """Requests made of a system's newest history, and the path they are posted to."""
     target = load_target(name)
     history = load_history(target.system.plan, load_profile(target, profile, config)).history
-    event = target.system.framing.objective.label.event.__name__
+    event = target.system.label.event.__name__
     return requests_of(target, history.batches[event], REQUESTS), path_of(target)
 
 
