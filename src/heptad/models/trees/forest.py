@@ -16,7 +16,6 @@ Floats = NDArray[np.float64]
 
 #: More than there are ways of missing: keys of (column, way) are column * _WAYS + way.
 _WAYS: Final = 8
-_NONE: Final = np.empty(0, dtype=np.int64)
 
 
 class Forest:
@@ -72,16 +71,16 @@ def _trees(text: Text) -> Trees:
     groups, group_first = np.unique(group.astype(np.int64), return_index=True)
     ways = groups % _WAYS
     default = np.where(ways % 2 == 1, -np.inf, np.nan)
-    columns, code_first, tests, which = _categories(text, len(thresholds))
+    coded_columns, codes, test_first, member_first, member, which = _subsets(text, len(thresholds))
     test = np.empty(len(text.feature), dtype=np.int32)
-    test[~coded], test[coded] = place, code_first[-1] + which
+    test[~coded], test[coded] = place, which
     nodes = text.leaves - 1
     child = np.stack([text.right, text.left], axis=1)
     child = np.where(child < 0, np.repeat(nodes, nodes)[:, None] + ~child, child)
     return Trees(
         groups // _WAYS, np.append(group_first, len(thresholds)),
         np.where(ways == 0, 0.0, default), np.where(ways // 2 == ZERO, default, 0.0), thresholds,
-        columns, code_first, _firsts([len(codes) for codes in tests]), np.concatenate([*tests, _NONE]),
+        coded_columns, codes, test_first, member_first, member,
         _firsts(nodes), test, child.astype(np.int32), _firsts(text.leaves), text.value,
     )  # fmt: skip
 
@@ -96,33 +95,31 @@ def _distinct(pairs: Floats) -> tuple[Floats, Ints]:
     return np.ascontiguousarray(ordered[new].T), place
 
 
-def _categories(text: Text, first: int) -> tuple[Ints, Ints, list[Ints], Ints]:
-    """The columns of codes, the bitmaps from ``first`` on that each has, the distinct tests, and each node's test."""
-    codes = {node: _members(words) for node, words in text.bitsets.items()}
-    columns = np.unique(text.feature[list(codes)])
-    sizes = dict.fromkeys(columns.tolist(), 1)
-    for node, members in codes.items():
-        column = int(text.feature[node])
-        sizes[column] = max(sizes[column], int(members.max(initial=0)) + 1)
-    code_first = first + _firsts(list(sizes.values()))
-    begins = dict(zip(sizes, code_first.tolist(), strict=False))
-    tests: dict[bytes, int] = {}
-    found: list[Ints] = []
-    which = []
-    for node in sorted(codes):
-        places = begins[int(text.feature[node])] + codes[node]
-        number = tests.setdefault(places.tobytes(), len(tests))
-        if number == len(found):
-            found.append(places)
-        which.append(number)
-    return columns, code_first, found, np.array(which, dtype=np.int64)
-
-
-def _members(words: NDArray[np.uint32]) -> Ints:
-    """The places of the bits that are set."""
-    return np.flatnonzero(np.unpackbits(words.astype("<u4").view(np.uint8), bitorder="little"))
+def _subsets(text: Text, first: int) -> tuple[Ints, Ints, Ints, Ints, NDArray[np.uint64], Ints]:
+    """The categorical columns as `Trees` holds them, their tests from ``first`` on; and each such node's test."""
+    of_node: dict[int, int] = {}
+    columns = np.unique(text.feature[list(text.bitsets)])
+    codes, test_first, members = [], [first], []
+    for column in columns.tolist():
+        nodes = [node for node in text.bitsets if text.feature[node] == column]
+        size = max(len(text.bitsets[node]) for node in nodes)
+        padded = [text.bitsets[node].astype("<u4").tobytes().ljust(4 * size, b"\0") for node in nodes]
+        numbers = {bits: number for number, bits in enumerate(dict.fromkeys(padded))}
+        of_node |= {node: test_first[-1] + numbers[bits] for node, bits in zip(nodes, padded, strict=True)}
+        blocks = -(-len(numbers) // 64)
+        by_test = np.zeros((blocks * 64, size * 32 + 1), dtype=np.uint8)  # and a code that is in none
+        held = np.frombuffer(b"".join(numbers), np.uint8).reshape(len(numbers), 4 * size)
+        by_test[: len(numbers), :-1] = np.unpackbits(held, axis=1, bitorder="little")
+        by_code = np.packbits(np.ascontiguousarray(by_test.T), axis=1, bitorder="little")
+        members.append(by_code.view("<u8").ravel())
+        codes.append(size * 32)
+        test_first.append(test_first[-1] + blocks * 64)
+    return (
+        columns, np.array(codes, np.int64), np.array(test_first), _firsts([len(table) for table in members]),
+        np.concatenate([*members, np.empty(0, np.uint64)]), np.array([of_node[node] for node in sorted(of_node)], np.int64),
+    )  # fmt: skip
 
 
 def _firsts(sizes: Ints | list[int]) -> Ints:
     """Where each part begins, and where the last one ends."""
-    return np.concatenate([_NONE, [0], np.cumsum(sizes, dtype=np.int64)])
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes, dtype=np.int64)])

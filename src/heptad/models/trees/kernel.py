@@ -2,7 +2,8 @@
 
 Rows are taken 512 at a time. First every distinct test of the forest is answered for all of them: one bitmap per
 test. Values are ranked among the thresholds of their column, and the rows that pass ``x <= threshold`` number j are
-those of rank j or less: a running OR. Then each tree is gone through node by node, without a branch: the rows that
+those of rank j or less: a running OR. For a categorical column, a code's bits by test are turned into a test's bits by
+row, 64 × 64 at a time. Then each tree is gone through node by node, without a branch: the rows that
 reach a node, AND the test, are those of its left child. The leaf of every row comes from the bitmaps of the leaves,
 transposed. Sums are added in float64, tree after tree, as LightGBM adds them.
 
@@ -34,9 +35,10 @@ class Trees(NamedTuple):
 
     Tests by threshold come first, grouped by column and by what is missing there: ``group_of`` (g,) the column,
     ``group_first`` (g + 1,) places in ``thresholds``, ascending within a group; NaN is read as ``nan_as`` and zero as
-    ``zero_as``: where that is missing, -inf, which passes all tests, or NaN, which passes none. After them a row of bitmaps for each code of the categorical columns
-    ``coded`` (c,), from ``code_first`` (c + 1,) on; then one for each categorical test, the OR of its codes' rows
-    ``codes[test_first[k] : test_first[k + 1]]``.
+    ``zero_as``: where that is missing, -inf, which passes all tests, or NaN, which passes none. After them come the tests by subsets of the
+    categorical columns ``coded`` (c,), of codes below ``codes`` (c,): those of column k are ``test_first[k]`` to
+    ``test_first[k + 1]``, filled up to a multiple of 64. A code's words in ``member``, from ``member_first[k]`` on,
+    hold a bit per test of the column; the last words are those of codes that no test knows.
 
     Node n of a tree tests ``test[n]`` and goes on to ``child[n, 1]`` where that holds, else ``child[n, 0]``: a
     node of its tree, counted from 0, or the number of nodes plus that of a leaf.
@@ -48,9 +50,10 @@ class Trees(NamedTuple):
     zero_as: NDArray[np.float64]
     thresholds: NDArray[np.float64]
     coded: NDArray[np.int64]
-    code_first: NDArray[np.int64]
-    test_first: NDArray[np.int64]
     codes: NDArray[np.int64]
+    test_first: NDArray[np.int64]
+    member_first: NDArray[np.int64]
+    member: NDArray[np.uint64]
     node_first: NDArray[np.int64]
     test: NDArray[np.int32]
     child: NDArray[np.int32]
@@ -64,8 +67,7 @@ def probabilities(trees, sigmoid, bitmaps, x, out):  # type: ignore[no-untyped-d
 
     ``bitmaps``: whether every tree has `MOST_LEAVES` leaves at most.
     """
-    tests = trees.code_first[-1] + len(trees.test_first) - 1
-    holds = np.empty((tests, min(WORDS, (len(x) + 63) // 64)), np.uint64)
+    holds = np.empty((trees.test_first[-1], min(WORDS, (len(x) + 63) // 64)), np.uint64)
     for first in range(0, len(x), ROWS):
         rows = min(ROWS, len(x) - first)
         sums = out[first : first + rows]
@@ -108,16 +110,36 @@ def _answer(trees, x, first, rows, holds):  # type: ignore[no-untyped-def]
         for j in range(begin + 1, end):
             for w in range(words):
                 holds[j, w] |= holds[j - 1, w]
+    place, square = np.zeros(ROWS, np.int64), np.empty(64, np.uint64)
     for c in range(len(trees.coded)):
-        begin, end = trees.code_first[c], trees.code_first[c + 1]
+        begin, codes = trees.test_first[c], trees.codes[c]
+        blocks = (trees.test_first[c + 1] - begin) >> 6
         for i in range(rows):
             v = x[first + i, trees.coded[c]]
-            if -1.0 < v < end - begin:  # NaN is neither
-                holds[begin + int(v), i >> 6] |= np.uint64(1) << np.uint64(i & 63)
-    for k in range(len(trees.test_first) - 1):
-        for m in range(trees.test_first[k], trees.test_first[k + 1]):
+            place[i] = trees.member_first[c] + blocks * (
+                int(v) if -1.0 < v < codes else codes
+            )  # NaN is neither
+        for b in range(blocks):
             for w in range(words):
-                holds[trees.code_first[-1] + k, w] |= holds[trees.codes[m], w]
+                for i in range(64):
+                    square[i] = trees.member[place[w * 64 + i] + b]
+                _flip(square)
+                for j in range(64):
+                    holds[begin + b * 64 + j, w] = square[j]
+
+
+@numba.njit(cache=True, nogil=True)
+def _flip(square):  # type: ignore[no-untyped-def]
+    """Bit j of word i becomes bit i of word j, in a square of 64 words (Warren, Hacker's Delight, 7-3)."""
+    half, mask = 32, np.uint64(0x00000000FFFFFFFF)
+    while half:
+        for first in range(0, 64, 2 * half):
+            for k in range(first, first + half):
+                changed = ((square[k] >> np.uint64(half)) ^ square[k + half]) & mask
+                square[k] ^= changed << np.uint64(half)
+                square[k + half] ^= changed
+        half >>= 1
+        mask ^= mask << np.uint64(half)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -175,6 +175,14 @@ def test_what_lightgbm_trains(parameters):
     np.testing.assert_array_equal(alone, expected[650:750])
 
 
+def test_more_subsets_of_codes_than_a_word_has_bits():
+    booster, x = trained(np.random.default_rng(3), num_boost_round=60, cat_smooth=1.0, min_data_per_group=1)
+    text = booster.model_to_string()
+    subsets = {words.tobytes() for words in read_text(text).bitsets.values()}
+    assert len(subsets) > 128
+    np.testing.assert_array_equal(Forest.read(text, WIDTH).predict_proba(x), answers(booster, x))
+
+
 def test_a_split_of_what_is_missing_from_the_rest():
     x = np.zeros((400, WIDTH))
     x[::3, 1], x[:, 2] = np.nan, np.arange(400) % 7
