@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import heptad
 from heptad.declare.system import Declaration
-from heptad.errors import DataError, HeptadError
+from heptad.errors import DataError, HeptadError, MissingExtra
 from heptad.evaluation.bootstrap import mean_interval
 from heptad.evaluation.gate import CHAMPION
 from heptad.lifecycle import search
@@ -25,6 +25,9 @@ from heptad.models.vision.picture import thumbnail
 from heptad.models.vision.projection import Floats, Projection
 from heptad.registry.registry import Registry
 from heptad.retrieval.similar import Embedding, Hit, Similar
+from heptad.retrieval.vectors.approximate import SMALLEST
+from heptad.retrieval.vectors.index import VectorIndex
+from heptad.retrieval.vectors.recall import measure_recall
 from heptad.run.profile import Profile
 from heptad.run.progress import Progress
 from heptad.run.replay import latency_section
@@ -217,6 +220,7 @@ def index_section(
         for query in range(len(found))
     ]
     interval = mean_interval(shares)
+    approximate = _approximate(similar, vectors)
     return {
         "items": len(similar.index),
         "version": similar.embedding.version,
@@ -227,8 +231,25 @@ def index_section(
         "low": interval.low,
         "high": interval.high,
         "queries": len(rows),
+        **({} if approximate is None else {"approximate": approximate}),
         "freshness_ms": float(np.quantile(replay.fresh, 0.99)),
     }
+
+
+def _approximate(similar: Similar, vectors: Floats) -> dict[str, float] | None:
+    """Recall of an approximate index of the same vectors, as a larger table would have; None without faiss."""
+    rows = similar.index.view().living()
+    if len(rows["id"]) <= SMALLEST:
+        return None
+    version, size = similar.embedding.version, similar.embedding.projection.size
+    index = VectorIndex(size, version=version, exact_below=SMALLEST, automatic=False)
+    index.add(rows["id"].tolist(), rows["vector"], version=version)
+    try:
+        index.rebuild()
+    except MissingExtra:
+        return None
+    found = measure_recall(index.view(), vectors, similar.n)
+    return {"recall": found.value, "low": found.low, "high": found.high}
 
 
 def pictures_section(

@@ -46,11 +46,13 @@ def test_a_picture_from_elsewhere_is_not_asked_for(address):
 def test_the_index_says_its_version_and_its_recall():
     found = index(
         Part({"index": {"items": 6000, "size": 128, "version": "net-1+abc", "exact": True, "k": 100, "queries": 300,
-                        "recall": 1.0, "low": 1.0, "high": 1.0, "freshness_ms": 12.0}})
+                        "recall": 1.0, "low": 1.0, "high": 1.0, "freshness_ms": 12.0,
+                        "approximate": {"recall": 0.97, "low": 0.96, "high": 0.98}}})
     )  # fmt: skip
     assert "6,000 vectors of 128 numbers; every search is exact" in found.lead
     assert "net-1+abc" in found.body
     assert "Recall of the 100 nearest" in found.body
+    assert "An approximate index of the same vectors, as a larger table gets, has 0.97" in found.body
 
 
 def test_a_wrong_kind_is_named():

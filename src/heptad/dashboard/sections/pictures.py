@@ -41,6 +41,13 @@ def index(summary: Part) -> Section | None:
         f"Recall of the {k} nearest against all cosines computed by themselves: {score(recall)}{spread} over {queries} queries. "
         f"A new picture was found {milliseconds(part.number('freshness_ms'))} ms (99th percentile) after its bytes were there."
     )
+    loosely = part.part("approximate")
+    if loosely.number("recall") is not None:
+        ends = loosely.ends()
+        said += (
+            f" An approximate index of the same vectors, as a larger table gets, has {score(loosely.number('recall'))}"
+            f" (95 %: {score(ends[0])} to {score(ends[1])})."
+        )
     version = tag("p", text("Embedding "), code(part.text("version")))
     return Section("index", "Index", lead, join(tag("p", text(said)), version))
 
