@@ -14,6 +14,8 @@ from heptad.run.load.open_loop import Load
 #: Rates grow by this factor until one breaks; the search ends when the last two differ by less than ``CLOSE``.
 GROWTH: Final = 1.5
 CLOSE: Final = 1.05
+#: A rate breaks where it breaks this many times in turn: a stutter of the machine is not the server's.
+TRIES: Final = 2
 #: What a step may cost: answers that lag behind, requests that fail, answers that fall back more than at first.
 KEPT_UP: Final = 0.97
 FAILED: Final = 0.005
@@ -65,22 +67,25 @@ def find_saturation(
     limit, usual = limit_ms, 0.0
     rate, good, bad = load.rate, 0.0, math.inf
     while bad > CLOSE * good:
-        found = measure(
-            replace(load, rate=rate, seconds=seconds, window=seconds, seed=load.seed + len(steps))
-        )
-        share = found.flagged / max(1, found.requests)
-        if limit is None:
-            limit = TIMES_FIRST * found.percentile(50)
-        if not steps:
-            usual = share
-        step = Step(
-            found.offered, found.achieved, found.percentile(50), found.percentile(99), found.failed,
-            found.flagged, _why(found, limit, usual, share),
-        )  # fmt: skip
-        steps.append(step)
-        say(
-            f"{step.offered:7.1f}/s: p50 {step.p50_ms:.1f} ms, p99 {step.p99_ms:.1f} ms, {step.why or 'holds'}"
-        )
+        for _ in range(TRIES):
+            found = measure(
+                replace(load, rate=rate, seconds=seconds, window=seconds, seed=load.seed + len(steps))
+            )
+            share = found.flagged / max(1, found.requests)
+            if limit is None:
+                limit = TIMES_FIRST * found.percentile(50)
+            if not steps:
+                usual = share
+            step = Step(
+                found.offered, found.achieved, found.percentile(50), found.percentile(99), found.failed,
+                found.flagged, _why(found, limit, usual, share),
+            )  # fmt: skip
+            steps.append(step)
+            say(
+                f"{step.offered:7.1f}/s: p50 {step.p50_ms:.1f} ms, p99 {step.p99_ms:.1f} ms, {step.why or 'holds'}"
+            )
+            if not step.why:
+                break
         good, bad = (good, min(bad, rate)) if step.why else (max(good, rate), bad)
         if rate < _LEAST:
             raise ReadError(

@@ -64,6 +64,18 @@ def test_answers_that_fall_back_or_fail_when_the_load_grows_break_a_rate():
         assert any(step.why.endswith(why) for step in found.steps)
 
 
+def test_a_stutter_of_the_machine_is_not_the_end_of_the_search():
+    calls = iter(range(100))
+
+    def stutters_once(step):
+        stall = (1.0, 4.0) if next(calls) == 1 else (0.0, 0.0)
+        return measured(Queue(0.01, stall=stall), step)
+
+    found = find_saturation(LOAD, stutters_once, seconds=60.0, limit_ms=500.0)
+    assert [bool(step.why) for step in found.steps[:3]] == [False, True, False]
+    assert found.rate > 80.0
+
+
 def test_a_server_that_holds_no_rate_is_an_error():
     with pytest.raises(ReadError, match="status 503"):
         search(lambda: Queue(0.0, answers=lambda n: (503, b"{}")))
