@@ -8,6 +8,7 @@ product codes); André, Kermarrec and Le Scouarnec 2015 (codes of 4 bits scanned
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, Self
@@ -22,12 +23,16 @@ from heptad.retrieval.vectors.metric import Metric, Vectors
 Mask = NDArray[np.bool_]
 
 SMALLEST: Final = 256  #: rows from which lists and codes can be trained at all
-_SAMPLE: Final = 64  #: queries that tune
+_SAMPLE: Final = 200  #: queries that tune
 _K: Final = 100  #: the answer's length that tunes; a shorter one proposes as many
 _DEEPEST: Final = 16_384  #: neighbours whose lists are looked at
 _SHARES: Final = (0.1, 0.25, 0.5, 1.0)  #: of rows that a filter lets pass
 _LISTS_MISS: Final = 0.7  #: the part of what may be missed that may lie in lists not probed
-_FACTORS: Final = (2, 4, 6, 8, 10, 13, 16, 24, 32, 64)
+#: One list in so many is probed at least: where vectors lie in clusters a sample says little of the few queries
+#: whose cluster is cut in two, and these lists cost next to nothing.
+_LEAST: Final = 32
+_MOST: Final = 64  #: rows proposed per row asked for, at most
+_NEARLY: Final = 0.99  #: of the neighbours in probed lists, where too few are for the recall
 _ROWS_PER_LIST: Final = 100  #: that train a list
 _CELLS: Final = 8_000_000
 
@@ -65,7 +70,7 @@ class Approximate:
         n = len(vectors)
         padded = _padded(vectors)
         dimension = padded.shape[1]
-        lists = 2 ** round(np.log2(n) / 2)
+        lists = _lists(n)
         product = faiss.METRIC_L2 if metric.by_distance else faiss.METRIC_INNER_PRODUCT
         with _one_thread(faiss):
             quantizer = (faiss.IndexFlatL2 if metric.by_distance else faiss.IndexFlatIP)(dimension)
@@ -83,14 +88,17 @@ class Approximate:
             asked = vectors[own] if queries is None else queries[draw.permutation(len(queries))[:_SAMPLE]]
             deep = _nearest(vectors, asked, metric, own if queries is None else None)
             probes = _probes(faiss, index, _padded(asked), deep, 1 - _LISTS_MISS * (1 - recall))
-            made = cls(index, probes, {1.0: _FACTORS[-1]})
+            made = cls(index, probes, {1.0: _MOST})
             made.factors = {share: made._enough(asked, deep, share, recall) for share in _SHARES}
         return made
 
-    def propose(self, queries: Vectors, k: int, allowed: Mask | None = None) -> list[Slots]:
-        """For each query the rows of its nearest by code, among those allowed."""
+    def propose(
+        self, queries: Vectors, k: int, allowed: Mask | None = None, open_: int | None = None
+    ) -> list[Slots]:
+        """For each query the rows of its nearest by code, among those allowed: ``open_``, if counted already."""
         lists, rows = int(self._index.nlist), len(self)
-        open_ = rows if allowed is None else int(np.count_nonzero(allowed))
+        if open_ is None:
+            open_ = rows if allowed is None else int(np.count_nonzero(allowed))
         if not open_:
             return [np.empty(0, np.int64)] * len(queries)
         factor = max(self.factors[share] for share in self._around(open_ / rows))
@@ -124,18 +132,14 @@ class Approximate:
     def _enough(self, asked: Vectors, deep: Slots, share: float, recall: float) -> int:
         """The smallest factor by which enough of the nearest are proposed, where this share of rows is allowed."""
         allowed = np.random.default_rng(1).random(len(self)) < share
-        nearest = [slots[allowed[slots]][:_K] for slots in deep]
-        held = self.factors
-        for factor in _FACTORS[:-1]:
-            self.factors = {1.0: factor}
-            found = self.propose(asked, _K, None if share == 1 else allowed)
-            hits = [len(np.intersect1d(want, got)) for want, got in zip(nearest, found, strict=True)]
-            if sum(hits) >= recall * sum(map(len, nearest)):
-                break
-        else:
-            factor = _FACTORS[-1]
+        held, self.factors = self.factors, {1.0: _MOST}
+        found = self.propose(asked, _K, None if share == 1 else allowed)
         self.factors = held
-        return factor
+        nearest = [slots[allowed[slots]][:_K] for slots in deep]
+        turns = [np.intersect1d(a, b, return_indices=True)[1] for a, b in zip(found, nearest, strict=True)]
+        turn = np.sort(np.concatenate(turns))  # of each true neighbour among the proposed
+        enough = min(math.ceil(recall * sum(map(len, nearest))), math.ceil(_NEARLY * len(turn)))
+        return int(turn[enough - 1]) // _K + 1 if enough else _MOST
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All of it as arrays to be saved: numbers, nothing that runs."""
@@ -163,6 +167,11 @@ class Approximate:
             {int(depth): int(n) for depth, n in arrays["probes"].tolist()},
             {share: int(factor) for share, factor in arrays["factors"].tolist()},
         )
+
+
+def _lists(n: int) -> int:
+    """How many lists n rows are put in: a quarter of the root. Long lists scan fast; more pay only with structure."""
+    return int(2 ** max(2, round(np.log2(n) / 2 - 2)))
 
 
 def _codes(dimension: int) -> int:
@@ -205,7 +214,11 @@ def _probes(faiss: Any, index: Any, asked: Vectors, deep: Slots, coverage: float
     np.put_along_axis(turn, nearest_lists, np.arange(lists)[None], axis=1)
     needed = np.take_along_axis(turn, list_of[deep], axis=1)
     depths = [2**power for power in range(1, 15) if 2**power <= deep.shape[1]]
-    return {depth: 1 + int(np.quantile(needed[:, :depth], coverage, method="higher")) for depth in depths}
+    least = 1 + lists // _LEAST
+    return {
+        depth: max(least, 1 + int(np.quantile(needed[:, :depth], coverage, method="higher")))
+        for depth in depths
+    }
 
 
 @contextmanager

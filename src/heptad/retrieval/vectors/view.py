@@ -95,7 +95,7 @@ class View:
         for low in range(0, len(asked), max(1, _CELLS // max(1, len(self.ids)))):
             part = asked[low : low + max(1, _CELLS // max(1, len(self.ids)))]
             for query, slots in zip(part, self._proposed(part, k, allowed), strict=True):
-                exact = self.metric.exact(np.take(self.vectors, slots, axis=0), query)
+                slots, exact = self._scored(query, slots, k)
                 top = best(exact, self.ids[slots], k)
                 places.append(slots[top])
                 scores.append(exact[top])
@@ -148,7 +148,7 @@ class View:
                 "filter", f"a mask of {len(self.alive)} bools, or conditions by attribute",
                 f"{where.dtype} of shape {where.shape}", "take ids and search from one view: view = index.view()",
             )  # fmt: skip
-        return self.alive & where
+        return where if self._living == len(self.alive) else self.alive & where
 
     def _proposed(self, queries: Vectors, k: int, allowed: Mask | None) -> list[Slots]:
         """For each query rows that hold its k nearest, or most of them where the approximate index answers."""
@@ -158,11 +158,20 @@ class View:
             return self._nearest(queries, k, 0, allowed)
         indexed = len(main)
         first = None if allowed is None else allowed[:indexed]
-        found = main.propose(queries, k, first)
+        found = main.propose(queries, k, first, open_ if indexed == n else None)
         if indexed == n:
             return found
         fresh = self._nearest(queries, k, indexed, None if allowed is None else allowed[indexed:])
         return [np.concatenate(pair) for pair in zip(found, fresh, strict=True)]
+
+    def _scored(self, query: Vectors, slots: Slots, k: int) -> tuple[Slots, Floats]:
+        """Those of the rows that may be among the k best of them, and their exact scores."""
+        vectors = np.take(self.vectors, slots, axis=0)
+        if len(slots) > 2 * k:  # float32 rules most of them out
+            scores, margin = self.metric.rough(vectors, self.rows["square"][slots], query[None])
+            kept = at_least(scores[0], k, float(margin[0]))
+            slots, vectors = slots[kept], vectors[kept]
+        return slots, self.metric.exact(vectors, query)
 
     def _nearest(self, queries: Vectors, k: int, start: int, allowed: Mask | None) -> list[Slots]:
         """Rows from ``start`` on that surely hold each query's k nearest there."""
