@@ -1,4 +1,4 @@
-"""B6: 500 candidates x 50 features through 200 trees of 63 leaves, one core, against LightGBM and other ways.
+"""Trees: 500 candidates x 50 features through 200 trees of 63 leaves, one core, against LightGBM and other ways.
 
     python benchmarks/trees.py [--requests 40] [--rounds 5] [--json FILE]
 
@@ -143,7 +143,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     result: dict[str, Any] = {
-        "id": "B6", "machine": machine(), "unit": "milliseconds per call, one thread; cpu_ms: mean CPU of a call, the median of rounds",
+        "id": "trees", "machine": machine(), "unit": "milliseconds per call, one thread; cpu_ms: mean CPU of a call, the median of rounds",
         "load": {"trees": TREES, "leaves": LEAVES, "columns": COLUMNS, "alike in a request": OF_THE_USER,
                  "candidates": CANDIDATES, "requests": given.requests, "trained on": given.train},
         "goal": "500 rows of counts: below LightGBM's 3.3 ms, target 1 ms",
