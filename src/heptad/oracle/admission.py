@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 
 from heptad.plan.batch import TIMELESS, Logged, fingerprint
 from heptad.plan.nodes import Plan, StreamPlan
@@ -13,27 +13,31 @@ def time_of(row: Logged, stream: StreamPlan) -> int:
     return int(row.row[stream.time.name]) if stream.time else TIMELESS
 
 
-def verdicts(plan: Plan, log: Sequence[Logged]) -> list[str]:
+def verdicts(plan: Plan, log: Iterable[Logged]) -> list[str]:
     """One of accepted, late, future, duplicate, conflict for each record, from the records before it.
 
     The frontier a record meets is the highest time of the accepted records that its arrival has reached.
     """
+    return [verdict for _, verdict in judged(plan, log)]
+
+
+def judged(plan: Plan, log: Iterable[Logged]) -> Iterator[tuple[Logged, str]]:
+    """Each record with its verdict, as `verdicts`; of the log only ids are kept meanwhile."""
     frontier: int | None = None
     ahead: list[int] = []  # times of accepted records that no arrival has reached yet
     ids: dict[tuple[str, object], tuple[int, int]] = {}  # (stream, id) -> (event time, fingerprint)
-    out: list[str] = []
     for record in log:
         stream = plan.stream(record.stream)
         time = time_of(record, stream)
         reached = [t for t in ahead if t <= record.arrival]
         ahead = [t for t in ahead if t > record.arrival]
         frontier = max((t for t in (frontier, *reached) if t is not None), default=None)
-        out.append(_verdict(record, stream, time, frontier, ids))
-        if out[-1] == "accepted":
+        verdict = _verdict(record, stream, time, frontier, ids)
+        if verdict == "accepted":
             ahead.append(time)
             if stream.key is not None:
                 ids[record.stream, record.row[stream.key.name]] = time, fingerprint(record.row, stream)
-    return out
+        yield record, verdict
 
 
 def _verdict(

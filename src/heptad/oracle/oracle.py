@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from heptad.algebra import catalogue
 from heptad.algebra.spec import Seen
 from heptad.declare.types import Kind
 from heptad.declare.vectors import unpacked
-from heptad.oracle.admission import time_of, verdicts
+from heptad.oracle.admission import judged, time_of
 from heptad.oracle.expressions import value_of
 from heptad.plan.batch import Logged, tie_of
 from heptad.plan.nodes import (
@@ -44,32 +44,64 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 }  # fmt: skip
 
 
+#: (time, tie, offset, row) of the accepted events of each key of a group
+_Records = dict[tuple[Any, ...], list[tuple[int, int, int, dict[str, Any]]]]
+
+
 class Oracle:
-    """The definition of every column of a plan over a log.
+    """The definition of every column of a plan over a log, whose records are looked at once, in their order.
 
     ``asked`` are the requests that will be read, where they are known: the whole log is judged all the same, but
     records of other keys, which no such read looks at, are not kept.
     """
 
     def __init__(
-        self, plan: Plan, log: Sequence[Logged], asked: Sequence[Mapping[str, Any]] | None = None
+        self, plan: Plan, log: Iterable[Logged], asked: Sequence[Mapping[str, Any]] | None = None
     ) -> None:
         self.plan = plan
-        self.verdicts = verdicts(plan, log)
-        self._records = {
-            group: _by_key(plan, group, log, self.verdicts, _wanted(plan, group, asked))
-            for group in range(len(plan.groups))
-        }
+        self.verdicts: list[str] = []
+        self._wanted = [_Wanted(group, asked) for group in plan.groups]
+        self._records = self._by_key(log)
+        self._met: dict[tuple[Any, ...], Any] = {}  #: the windows of the last (t, o) that was read
+        self._at: tuple[int, int] | None = None
 
-    def read(self, request: Mapping[str, Any], t: int, o: int) -> dict[str, Any]:
-        """All columns of the plan for one request: numbers as float (NaN is null), the rest as Python values."""
+    def covers(self, asked: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether these requests can be read: the records of all their keys were kept."""
+        return all(wanted.keys.issuperset(wanted.of(row)) for wanted in self._wanted for row in asked)
+
+    def _by_key(self, log: Iterable[Logged]) -> list[_Records]:
+        """(time, tie, offset, row) of the accepted events of each key of each group."""
+        plan = self.plan
+        records: list[_Records] = [{} for _ in plan.groups]
+        for record, verdict in judged(plan, log):
+            self.verdicts.append(verdict)
+            if verdict != "accepted":
+                continue
+            stream, row = plan.stream(record.stream), {k: _clean(value) for k, value in record.row.items()}
+            for group, wanted, kept in zip(plan.groups, self._wanted, records, strict=True):
+                if record.stream == group.stream and wanted.takes(row):
+                    tie = tie_of(record.row, stream, record.offset)
+                    for key in _keys(group, [row.get(name) for name in group.keys]):
+                        kept.setdefault(key, []).append((time_of(record, stream), tie, record.offset, row))
+        return records
+
+    def read(
+        self, request: Mapping[str, Any], t: int, o: int, columns: Collection[str] | None = None
+    ) -> dict[str, Any]:
+        """All columns of the plan for one request: numbers as float (NaN is null), the rest as Python values.
+
+        ``columns`` are those to read, where not all; they must hold what they need of each other.
+        """
+        if self._at != (t, o):
+            self._at, self._met = (t, o), {}
+        chosen = [c for c in self.plan.columns if columns is None or c.name in columns]
         asked = {name: _clean(value) for name, value in request.items()}
         known, out = dict(asked), dict[str, Any]()
-        for column in self.plan.columns:
+        for column in chosen:
             if column.group == "static":
                 out[column.name] = _whole(column, self._value(column, asked, known, out, t, o))
         known |= out
-        for column in self.plan.columns:
+        for column in chosen:
             if column.group != "static":
                 out[column.name] = _whole(column, self._value(column, asked, known, out, t, o))
         return out
@@ -131,10 +163,18 @@ class Oracle:
 
     def _window(self, column: WindowColumn, kind: Kind, known: Mapping[str, Any], t: int, o: int) -> Any:
         group = self.plan.groups[column.group]
+        values = [known.get(name) for name in group.keys]
+        same = (id(column), kind, *values)  # one user, many candidates: defined once
+        if same not in self._met:
+            self._met[same] = self._defined(column, kind, values, t, o)
+        return self._met[same]
+
+    def _defined(self, column: WindowColumn, kind: Kind, values: list[Any], t: int, o: int) -> Any:
+        group = self.plan.groups[column.group]
         slot = group.slots[column.slot]
         start, end = column.window.start(t), column.window.end(t)
         events = []
-        for key in _keys(group, [known.get(name) for name in group.keys]):
+        for key in _keys(group, values):
             for event_time, tie, offset, row in self._records[column.group].get(key, ()):
                 if start <= event_time < end and event_time < t and offset < o and _counts(row, slot):
                     events += [Seen(event_time, tie, value) for value in _values(row, slot)]
@@ -199,50 +239,39 @@ def enrich(plan: Plan, log: Sequence[Logged], stream_name: str, row: Mapping[str
     return out
 
 
-def _by_key(
-    plan: Plan,
-    group_place: int,
-    log: Sequence[Logged],
-    found: Sequence[str],
-    wanted: frozenset[tuple[Any, ...]] | None,
-) -> dict[tuple[Any, ...], list[tuple[int, int, int, dict[str, Any]]]]:
-    """(time, tie, offset, row) of the accepted events of each key of a group."""
-    group = plan.groups[group_place]
-    stream = plan.stream(group.stream)
-    records: dict[tuple[Any, ...], list[tuple[int, int, int, dict[str, Any]]]] = {}
-    for record, verdict in zip(log, found, strict=True):
-        if record.stream == group.stream and verdict == "accepted":
-            if wanted is not None and not wanted.intersection(_keys_of(group, record.row)):
-                continue
-            row = {name: _clean(value) for name, value in record.row.items()}
-            tie = tie_of(record.row, stream, record.offset)
-            for key in _keys(group, [row.get(name) for name in group.keys]):
-                records.setdefault(key, []).append((time_of(record, stream), tie, record.offset, row))
-    return records
+class _Wanted:
+    """The records of a group that requests read: by those of its keys that every request brings."""
 
+    def __init__(self, group: GroupPlan, asked: Sequence[Mapping[str, Any]] | None) -> None:
+        self._group = group
+        self._sent = tuple(n for n in group.keys if asked is not None and all(n in row for row in asked))
+        self.keys = frozenset(key for row in asked or () for key in self.of(row))
 
-def _keys_of(group: GroupPlan, row: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    return _keys(group, [_clean(row.get(name)) for name in group.keys])
+    def of(self, row: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """The keys that a request or a record names, as far as requests bring them."""
+        names, group = self._sent, self._group
+        if not names:  # all of the group, as where its key is looked up and not sent
+            return []
+        listed = None if group.list_key is None else group.keys[group.list_key]
+        place = names.index(listed) if listed in names else None
+        return _spread([_clean(row.get(name)) for name in names], place)
 
-
-def _wanted(
-    plan: Plan, place: int, asked: Sequence[Mapping[str, Any]] | None
-) -> frozenset[tuple[Any, ...]] | None:
-    """The keys of a group that requests read; None for all, as where a key is looked up and not sent."""
-    group = plan.groups[place]
-    if asked is None or not all(name in request for request in asked for name in group.keys):
-        return None
-    return frozenset(key for request in asked for key in _keys_of(group, request))
+    def takes(self, row: Mapping[str, Any]) -> bool:
+        return not self._sent or not self.keys.isdisjoint(self.of(row))
 
 
 def _keys(group: GroupPlan, values: list[Any]) -> list[tuple[Any, ...]]:
-    """The keys that the values name: none where one is null, one per distinct element of a list."""
+    return _spread(values, group.list_key)
+
+
+def _spread(values: list[Any], listed: int | None) -> list[tuple[Any, ...]]:
+    """The keys that the values name: none where one is null, one per distinct element of the list at ``listed``."""
     if any(value is None for value in values):
         return []
-    if group.list_key is None:
+    if listed is None:
         return [tuple(values)]
-    elements = dict.fromkeys(values[group.list_key])
-    return [(*values[: group.list_key], e, *values[group.list_key + 1 :]) for e in elements]
+    elements = dict.fromkeys(values[listed])
+    return [(*values[:listed], e, *values[listed + 1 :]) for e in elements]
 
 
 def _values(row: Mapping[str, Any], slot: SlotPlan) -> list[Any]:
