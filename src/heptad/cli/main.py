@@ -18,6 +18,7 @@ COMMANDS = {
     "build": "Write a training set to a Parquet file, within a limit of memory.",
     "check": "Measure every number the system requires.",
     "bench-serve": "Load a running server and measure what it answers.",
+    "why": "Make a logged decision again, and explain it.",
     "explain": "Print the compiled plan.",
     "design": "Write the seven-step design document.",
     "new": "Write a working system for a file of events.",

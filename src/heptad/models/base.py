@@ -20,6 +20,8 @@ class Classifier(Protocol):
 
     ``fit`` takes x (n, d), y (n,) of 0 and 1, and optional positive weights (n,), and returns itself.
     ``predict_proba`` gives the probability of 1, shape (n,), and does not depend on how rows are batched.
+    ``contributions`` gives what each column adds to a row's log-odds, (n, d + 1), the last column the base; None
+    where the family cannot tell.
     ``save`` writes a directory; ``load`` reads it back and predicts the same bits. ``vouched`` maps file
     names to SHA-256 hex digests from a trusted place (the registry); only a family that unpickles needs it.
     """
@@ -29,6 +31,8 @@ class Classifier(Protocol):
     def fit(self, x: Matrix, y: Vector, weight: Vector | None = None) -> Self: ...
 
     def predict_proba(self, x: Matrix) -> Vector: ...
+
+    def contributions(self, x: Matrix) -> Matrix | None: ...
 
     def save(self, directory: Path) -> None: ...
 

@@ -70,6 +70,22 @@ class Logistic:
         scores = np.einsum("ij,j->i", self._design(x), self._fitted["coefficients"])
         return _sigmoid(scores + self._fitted["intercept"])
 
+    def contributions(self, x: Matrix) -> Matrix:
+        """What each column adds to the log-odds of each row, (n, d + 1); the last column is the intercept.
+
+        A number counts from its mean in training, of which it adds nothing; a code column adds its code's coefficient.
+        """
+        check_width(self.family, x, int(self._fitted["width"]))
+        fitted = self._fitted
+        parts = self._design(x) * fitted["coefficients"]
+        owner = np.concatenate(
+            [fitted["numeric"], fitted["numeric"][fitted["indicated"]], fitted["code_column"]]
+        )
+        out = np.zeros((len(x), int(fitted["width"]) + 1))
+        np.add.at(out.T, owner.astype(np.int64), parts.T)
+        out[:, -1] = fitted["intercept"]
+        return out
+
     def save(self, directory: Path) -> None:
         """Write ``logistic.npz``."""
         settings = {

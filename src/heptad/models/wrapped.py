@@ -70,6 +70,9 @@ class Wrapped:
             )
         return found
 
+    def contributions(self, x: Matrix) -> None:
+        """What a user's own estimator goes by is not known."""
+
     def save(self, directory: Path) -> None:
         """Pickle the prototype and the fitted estimator into ``wrapped.pickle``."""
         directory.mkdir(parents=True, exist_ok=True)

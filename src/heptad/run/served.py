@@ -8,7 +8,7 @@ from heptad.declare.framing import Ranking
 from heptad.declare.system import Declaration
 from heptad.errors import DataError
 from heptad.monitoring.audit import Served
-from heptad.online.reader import Reader
+from heptad.online.moment import Moments
 from heptad.plan.nodes import Plan, RequestColumn
 from heptad.serving.columns import Shape, bare_inputs
 from heptad.serving.decision import Decision
@@ -17,7 +17,7 @@ from heptad.serving.pipeline import Pipeline
 from heptad.serving.scorer import Scorer
 
 
-def answering(declaration: Declaration, plan: Plan, reader: Reader, scorer: Scorer | None) -> Pipeline | Desk:
+def answering(declaration: Declaration, plan: Plan, reader: Moments, scorer: Scorer | None) -> Pipeline | Desk:
     """What answers the requests of a system: a pipeline ranks, a desk decides."""
     kind = Pipeline if isinstance(declaration.framing, Ranking) else Desk
     return kind(declaration, plan, reader, scorer)

@@ -20,7 +20,7 @@ from heptad.declare.types import Role
 from heptad.declare.wording import named
 from heptad.errors import DataError, PlanError
 from heptad.models.base import Matrix
-from heptad.online.reader import Reader, Session
+from heptad.online.moment import Moment, Moments
 from heptad.plan.nodes import Plan
 from heptad.serving.answer import NO_MODEL, PASS, REVIEW, STALE, Prediction
 from heptad.serving.columns import bare_inputs, case_shape
@@ -43,7 +43,7 @@ class Desk:
     """
 
     def __init__(
-        self, declaration: Declaration, plan: Plan, reader: Reader, scorer: Scorer | None,
+        self, declaration: Declaration, plan: Plan, reader: Moments, scorer: Scorer | None,
         *, timer: Timer = time.perf_counter_ns,
     ) -> None:  # fmt: skip
         if scorer is not None and scorer.plan_hash != plan.hash:
@@ -125,7 +125,7 @@ class Desk:
         with self._reader.open() as session:
             self.scorer.probability(self.scorer.encode(self._features(session, Asked("", None, 1, {}))))
 
-    def _features(self, session: Session, asked: Asked) -> dict[str, NDArray[Any]]:
+    def _features(self, session: Moment, asked: Asked) -> dict[str, NDArray[Any]]:
         fields = self.shape.context
         names = {f.name: f for f in self._bare} | {name: fields[name] for name in self.shape.required}
         request = {name: blank(field.kind, 1) for name, field in names.items()}

@@ -19,7 +19,7 @@ from heptad.declare.system import Declaration
 from heptad.declare.types import Kind
 from heptad.errors import DataError, PlanError
 from heptad.models.base import Matrix, Vector
-from heptad.online.reader import Reader, Session
+from heptad.online.moment import Moment, Moments
 from heptad.plan.batch import Column, column_of
 from heptad.plan.nodes import Plan
 from heptad.retrieval.candidates import Candidates
@@ -98,7 +98,7 @@ class Pipeline:
     """
 
     def __init__(
-        self, declaration: Declaration, plan: Plan, reader: Reader, scorer: Scorer | None, *, timer: Timer = time.perf_counter_ns,
+        self, declaration: Declaration, plan: Plan, reader: Moments, scorer: Scorer | None, *, timer: Timer = time.perf_counter_ns,
     ) -> None:  # fmt: skip
         if scorer is not None and scorer.plan_hash != plan.hash:
             raise PlanError(
@@ -182,7 +182,7 @@ class Pipeline:
                 found = self.scorer.sources.retrieve([()], None, self._counts.of(session.counts()))
                 self.scorer.probability(self.scorer.encode(self._features(session, nobody, found)))
 
-    def _history(self, session: Session, asked: Asked) -> tuple[Any, ...]:
+    def _history(self, session: Moment, asked: Asked) -> tuple[Any, ...]:
         """The user's recent items, newest first."""
         name = self.declaration.retrieval.history
         user = self.shape.user
@@ -191,7 +191,7 @@ class Pipeline:
         ][0]
         return history
 
-    def _features(self, session: Session, asked: Asked, found: Candidates) -> dict[str, NDArray[Any]]:
+    def _features(self, session: Moment, asked: Asked, found: Candidates) -> dict[str, NDArray[Any]]:
         """The columns read for every candidate, in one read."""
         m = len(found.items)
         fields = self.shape.context
