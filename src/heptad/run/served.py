@@ -17,7 +17,9 @@ from heptad.serving.pipeline import Pipeline
 from heptad.serving.scorer import Scorer
 
 
-def answering(declaration: Declaration, plan: Plan, reader: Moments, scorer: Scorer | None) -> Pipeline | Desk:
+def answering(
+    declaration: Declaration, plan: Plan, reader: Moments, scorer: Scorer | None
+) -> Pipeline | Desk:
     """What answers the requests of a system: a pipeline ranks, a desk decides."""
     kind = Pipeline if isinstance(declaration.framing, Ranking) else Desk
     return kind(declaration, plan, reader, scorer)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn, Self
+from typing import Any, ClassVar, Final, NoReturn, Self
 
 from numpy.typing import NDArray
 
@@ -120,6 +120,8 @@ def _ways(
 
 class Failing:
     """A moment whose states answer ``after`` reads, and then no more."""
+
+    degraded: Final = False
 
     def __init__(self, moment: Recalled, after: int) -> None:
         self._moment, self._left = moment, after

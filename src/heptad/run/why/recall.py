@@ -92,6 +92,8 @@ class Recall:
 class Recalled:
     """One moment of a `Recall`: it is what `open` gives, however often (`heptad.online.moment`)."""
 
+    degraded: Final = False  #: a log answers, or it is damaged
+
     def __init__(self, recall: Recall, t: int, o: int) -> None:
         self._recall, self.t, self._o, self.plan = recall, t, o, recall.plan
         self.meta = Meta(recall.plan.state_hash, t - 1, {0: o})

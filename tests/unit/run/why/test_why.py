@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from why_tiny import edited, target_of
+from why_tiny import Tiny, deployed, edited, target_of
 
 import heptad as hp
 from heptad.cli.files import write_json
@@ -21,6 +21,17 @@ from heptad.run.why.why import why
 from heptad.streams.log import Log
 from heptad.streams.payload import Codec
 from heptad.testing.tiny_service import tiny
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory) -> Tiny:
+    return deployed(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def mine(asked, tmp_path) -> Tiny:
+    """A copy that a test may spoil."""
+    return asked.copied(tmp_path / "copy")
 
 
 def asked_why(one, request_id, **options):
