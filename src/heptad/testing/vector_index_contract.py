@@ -338,6 +338,20 @@ class VectorIndexContract:
                 reader.join()
         assert not wrong
 
+    def test_a_view_stays_what_it_was(self, make: Make) -> None:
+        index = self.filled(make)
+        view, names = index.view(), [3, 4, 5, 6]
+        before = view.search([[4, 0, 0]], 3), view.scores([[4, 0, 0]], names)
+        index.add([4, 4, 5], [[9, 9, 9], [8, 8, 8], [7, 7, 7]], version="v1")
+        index.delete([3, 5])
+        index.add([3], [[1, 1, 1]], version="v1")
+        for _ in range(2):
+            assert view.search([[4, 0, 0]], 3).ids.tolist() == before[0].ids.tolist()
+            assert view.scores([[4, 0, 0]], names).tolist() == before[1].tolist()
+            index.rebuild()
+        moved = index.view().scores([[8, 8, 8]], [4, 5])[0].tolist()
+        assert moved == pytest.approx([0.0, math.nan], nan_ok=True)
+
     def test_writes_during_a_rebuild_are_kept(self, make: Make) -> None:
         index = self.filled(make)
         expected = dict.fromkeys(range(60))

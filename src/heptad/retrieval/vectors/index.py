@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -133,7 +133,7 @@ class VectorIndex:
         with self._writing:
             if version != self.version:
                 raise _other_version(self.version, version)
-            self._check_builder(len(self) + len(plain))
+            self._check_builder(plain)
             rows = {"id": ids_of(plain), "vector": kept, "square": self._metric.squares(kept)}
             self._shelf.add(plain, {**rows, **self._attributes.rows(attributes, len(plain))})
         self._rebuild_when_due()
@@ -225,10 +225,14 @@ class VectorIndex:
             return rows - living > living + TAIL
         return rows - indexed > TAIL or rows - living > DEAD * rows
 
-    def _check_builder(self, items: int) -> None:
+    def _check_builder(self, items: Sequence[Any]) -> None:
+        """Say before anything is added that a rebuild failed, or that one will be due that cannot be made."""
         self._raise_failure()
-        if self.automatic and items > self.exact_below:
-            faiss_module()  # missing: said before anything is added
+        view = self._shelf.view
+        if self.automatic and len(view) + len(items) > self.exact_below:
+            new = np.count_nonzero(view.slots(list(set(items))) < 0)
+            if len(view) + new > self.exact_below:
+                faiss_module()
 
     def _rebuild_when_due(self) -> None:
         if not self.automatic or not self._due() or self._building.locked():

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 
+import heptad.retrieval.vectors.index as index_module
 from heptad.errors import DataError, MissingExtra, StateError
 from heptad.retrieval.vectors.files import load_vectors, save_vectors
 from heptad.retrieval.vectors.index import TAIL, VectorIndex
@@ -123,6 +124,7 @@ def test_without_faiss_few_items_work_and_many_say_what_is_missing(monkeypatch):
     index = VectorIndex(2, version="v1", exact_below=256)
     index.add(np.arange(256), np.ones((256, 2)), version="v1")
     assert len(index.search([[1, 1]], 5, version="v1").ids) == 5
+    index.add(np.arange(200), np.ones((200, 2)), version="v1")  # replaced: no more than before
     with pytest.raises(MissingExtra, match=r"heptad\[vectors\]"):
         index.add([256], [[1, 1]], version="v1")
     assert len(index) == 256
@@ -139,6 +141,28 @@ def test_a_failed_rebuild_in_the_background_is_told(monkeypatch):
     index.add([1], [[1, 1]], version="v1")
     with pytest.raises(StateError, match="too much"):
         index.wait()
+
+
+def test_what_is_written_in_the_middle_of_a_rebuild_is_carried_over(monkeypatch):
+    index = VectorIndex(1, version="v1", metric="l2")
+    index.add(np.arange(10), np.arange(10.0)[:, None], version="v1")
+    make = index_module.Shelf
+
+    def meanwhile(*parts):
+        fresh = make(*parts)
+        index.delete([2, 3, 4])
+        index.add([3, 5, 5, "new"], [[30], [49], [50], [60]], version="v1")
+        index.delete([6])
+        index.add(["gone"], [[7.5]], version="v1")
+        index.delete(["gone"])
+        return fresh
+
+    monkeypatch.setattr(index_module, "Shelf", meanwhile)
+    index.rebuild()
+    found = index.search([[0]], 100, version="v1")
+    expected = {0: 0, 1: 1, 7: 7, 8: 8, 9: 9, 3: 30, 5: 50, "new": 60}
+    assert dict(zip(found.ids.tolist(), np.sqrt(-found.scores).tolist(), strict=True)) == expected
+    assert len(index) == len(expected)
 
 
 def test_recall_of_nothing_and_of_no_query():
