@@ -20,7 +20,8 @@ from heptad.times import duration
     examples=[
         "heptad serve videos",
         "heptad serve videos --port 9000 --fresh --deadline 500ms",
-        "heptad serve ./shop --profile prod --host 0.0.0.0 --workers 2",
+        "heptad serve ./shop --profile prod --host 0.0.0.0 --workers 2 --keys keys.txt",
+        "heptad serve videos --rate-limit 100 --log requests.jsonl",
     ],
 )
 @with_system
@@ -44,17 +45,47 @@ from heptad.times import duration
     "--deadline", metavar="DURATION",
     help="After this long the fallback answers, such as 200ms. [default: four times the declared p99]",
 )  # fmt: skip
+@click.option(
+    "--keys", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    help="A file with an API key a line, closed to others; or set HEPTAD_API_KEYS.",
+)  # fmt: skip
+@click.option("--open", "anyone", is_flag=True, help="Without keys, listen beyond this machine all the same.")
+@click.option(
+    "--rate-limit", type=click.FloatRange(0, min_open=True), metavar="N",
+    help="Requests a second of each key; each of several workers allows its share.",
+)  # fmt: skip
+@click.option(
+    "--log",
+    metavar="FILE",
+    help="Write a JSON line for each request to FILE, or to stderr for -. Errors are always told.",
+)
 @with_traceback
 def command(
     system: str, profile: str, config: Path | None, host: str, port: int, workers: int, fresh: bool,
-    state: Path | None, deadline: str | None,
+    state: Path | None, deadline: str | None, keys: Path | None, anyone: bool, rate_limit: float | None,
+    log: str | None,
 ) -> None:  # fmt: skip
     """Serve SYSTEM: rank, features, events and health; a search by pictures answers POST /search. A posted
     event is acknowledged when the log holds it on disk. SIGTERM finishes the requests at hand and stops.
     """
+    access = part("heptad.run.access:access_of")(
+        host,
+        keys=keys,
+        anyone=anyone,
+        per_second=None if rate_limit is None else rate_limit / workers,
+        log=log,
+    )
     target = load_target(system)
     chosen = load_profile(target, profile, config)
     limit = None if deadline is None else duration(deadline, thing="--deadline")
     part("heptad.run.serve:serve")(
-        target, chosen, host=host, port=port, workers=workers, fresh=fresh, state=state, deadline=limit
+        target,
+        chosen,
+        host=host,
+        port=port,
+        workers=workers,
+        fresh=fresh,
+        state=state,
+        deadline=limit,
+        access=access,
     )

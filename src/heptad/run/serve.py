@@ -22,7 +22,9 @@ from heptad.run.replay import on_time
 from heptad.run.serve_search import visual_service
 from heptad.run.target import Target
 from heptad.serving import server
+from heptad.serving.door import Access, Door
 from heptad.serving.intake import LocalIntake
+from heptad.serving.lines import Lines
 from heptad.serving.prediction_log import PredictionLog
 from heptad.serving.scorer import Scorer
 from heptad.serving.service import Service, deadline_of
@@ -54,6 +56,7 @@ def serve(
     fresh: bool = False,
     state: Path | None = None,
     deadline: int | None = None,
+    access: Access | None = None,
     say: Say = aloud,
 ) -> None:
     """Serve until SIGTERM or SIGINT. ``fresh`` removes the log, the states and the predictions first.
@@ -61,11 +64,16 @@ def serve(
     ``state`` is a directory to keep all of these in, instead of where the profile says. After ``deadline``
     microseconds the fallback answers. A search by pictures keeps nothing: its rows come from the source.
     """
+    access = access or Access()
+    if access.keys is None:
+        say(f"no API keys: whoever reaches {host} may ask and post (see heptad serve --help)")
     if isinstance(target.system.framing, Retrieval):
         from heptad.serving.visual_http import app
 
         visual = visual_service(target, profile, say)
-        server.run(visual, app(visual), host, port, ready=lambda url: say(f"ready {url}"))
+        lines = access.lines or Lines()
+        door = Door(app(visual), access, lines=lines)
+        server.run(visual, door, host, port, lines=lines, ready=lambda url: say(f"ready {url}"))
         return
     if state is not None:
         profile = replace(profile, log=state / "log", store=f"embedded:{state / 'state'}")
@@ -76,10 +84,10 @@ def serve(
     if workers > 1:
         from heptad.run import workers as crew
 
-        crew.serve(target, profile, workers, host=host, port=port, deadline=deadline, say=say)
+        crew.serve(target, profile, workers, host=host, port=port, deadline=deadline, access=access, say=say)
         return
     with service(target, profile, deadline=deadline, say=say) as running:
-        server.serve(running, host, port, ready=lambda url: say(f"ready {url}"))
+        server.serve(running, host, port, access=access, ready=lambda url: say(f"ready {url}"))
 
 
 @contextmanager

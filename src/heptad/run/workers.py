@@ -27,6 +27,7 @@ from heptad.run.profile import Profile
 from heptad.run.serve import Say, aloud, appending, champion, predictions_of
 from heptad.run.target import Target
 from heptad.serving import server
+from heptad.serving.door import Access
 from heptad.serving.gate import Gate
 from heptad.serving.prediction_log import PredictionLog
 from heptad.serving.remote import RemoteIntake
@@ -48,7 +49,7 @@ Main = Callable[[Callable[[], None]], None]
 
 def serve(
     target: Target, profile: Profile, workers: int, *, host: str, port: int, deadline: int | None = None,
-    say: Say = aloud,
+    access: Access | None = None, say: Say = aloud,
 ) -> None:  # fmt: skip
     """Serve until SIGTERM or SIGINT. Raises StateError where the store is not one that processes can share."""
     if profile.store.startswith("memory:"):
@@ -64,11 +65,14 @@ def serve(
             first,
             *(stack.enter_context(server.listen(host, bound, shared=True)) for _ in range(workers - 1)),
         ]
+        (directory / "metrics").mkdir()
+        os.environ[server.SHARED_METRICS] = str(directory / "metrics")
         crew = _Crew(
             target,
             profile,
             directory / "gate",
             deadline,
+            access,
             say,
             WallClock() if profile.clock == "wall" else SharedClock(0),
         )
@@ -88,6 +92,7 @@ class _Crew:
     profile: Profile
     gate: Path
     deadline: int | None
+    access: Access | None
     say: Say
     clock: Clock
 
@@ -117,7 +122,7 @@ class _Crew:
                 scorer=champion(self.target, self.profile, said), deadline=self.deadline,
             )  # fmt: skip
             with following(service, self.target, self.profile, said):
-                server.serve(service, listening=listening, ready=lambda _: ready())
+                server.serve(service, listening=listening, access=self.access, ready=lambda _: ready())
 
         return answer
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -13,9 +14,12 @@ import msgspec
 
 from heptad.declare.framing import Ranking
 from heptad.errors import DataError, HeptadError, MissingExtra, ReadError, StateError
+from heptad.serving.door import Access, App, Door, broken, described
+from heptad.serving.lines import Lines
+from heptad.serving.metrics import CONTENT_TYPE, Metrics
 from heptad.serving.openapi import PATH, openapi
 from heptad.serving.page import page
-from heptad.serving.pipeline import Asked
+from heptad.serving.pipeline import Asked, Outcome
 from heptad.serving.service import Refused, Service
 from heptad.serving.turns import Turn
 from heptad.times import SECOND, format_instant
@@ -35,6 +39,12 @@ BODY_LIMIT: Final = 8 << 20
 ROWS_LIMIT: Final = 10_000
 _FEW_ROWS: Final = 64  #: as many are checked without a thread
 _WORKERS: Final = 4
+_EVENTS_PATH: Final = "/events/{stream}"
+#: The page runs no script and loads nothing.
+_PAGE_HEADERS: Final = {
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+}
 _ENCODE: Final = msgspec.json.Encoder().encode
 
 
@@ -70,39 +80,64 @@ _FIXES: Final[Mapping[int, tuple[str, str]]] = {
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def app(service: Service, *, body_limit: int = BODY_LIMIT) -> Starlette:
-    """The ASGI application of a service. `Service.drain` is left to whoever runs it."""
+def app(service: Service, access: Access | None = None, *, body_limit: int = BODY_LIMIT) -> App:
+    """The ASGI application of a service, behind its `Door`. `Service.drain` is left to whoever runs it."""
+    access = access or Access()
+    lines, metrics = access.lines or Lines(), Metrics(service)
     pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="heptad-answer")
-    routes = _Routes(service, pool, body_limit)
+    routes = _Routes(service, pool, body_limit, metrics, keyed=access.keys is not None)
+
+    def answered(outcome: Outcome) -> None:
+        metrics.answered(outcome)
+        if outcome.error is not None:
+            lines.error("an answer of the fallback", outcome.error)
+
+    service.watch(answered)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
         pool.shutdown(wait=False, cancel_futures=True)
 
-    return Starlette(
+    inner = Starlette(
         routes=[
             Route("/", routes.home),
+            Route("/health/live", routes.live),
             Route("/health", routes.health),
+            Route("/metrics", routes.metrics),
             Route(PATH, routes.openapi),
             routes.answering(),
             Route("/features", routes.features, methods=["POST"]),
-            Route("/events/{stream}", routes.events, methods=["POST"]),
+            Route(_EVENTS_PATH, routes.events, methods=["POST"]),
         ],
         exception_handlers={HeptadError: _refused, HTTPException: _astray, Exception: _broken},
         lifespan=lifespan,
     )
+    asking = [route.path for route in inner.routes if isinstance(route, Route) and route.path != _EVENTS_PATH]
+    paths = [*asking, *(f"/events/{stream}" for stream in service.streams)]
+    return Door(inner, access, paths=paths, note=metrics.request, lines=lines)
 
 
 class _Routes:
     """The endpoints. Work runs on threads, so that a slow read delays no other request's parsing."""
 
-    def __init__(self, service: Service, pool: ThreadPoolExecutor, body_limit: int) -> None:
-        self._service, self._pool, self._limit = service, pool, body_limit
+    def __init__(
+        self, service: Service, pool: ThreadPoolExecutor, body_limit: int, metrics: Metrics, *, keyed: bool
+    ) -> None:
+        self._service, self._pool, self._limit, self._metrics = service, pool, body_limit, metrics
+        self._keyed = keyed
         self._document: bytes | None = None
 
     async def home(self, request: Request) -> Response:
-        return HTMLResponse(page(self._service, str(request.base_url).rstrip("/")))
+        text = page(self._service, str(request.base_url).rstrip("/"), keyed=self._keyed)
+        return HTMLResponse(text, headers=_PAGE_HEADERS)
+
+    async def live(self, request: Request) -> Response:
+        """The process is there; whether it is well, GET /health says."""
+        return _json({"status": "live"})
+
+    async def metrics(self, request: Request) -> Response:
+        return Response(await self._on_thread(self._metrics.text), media_type=CONTENT_TYPE)
 
     async def health(self, request: Request) -> Response:
         return _json(await self._on_thread(self._service.health))
@@ -116,11 +151,12 @@ class _Routes:
     async def rank(self, request: Request) -> Response:
         """The ranked answer, or the fallback once the deadline has passed: whichever comes first."""
         body = _decoded(_RANK, await self._body(request))
-        return await self._in_time(self._service.ask(body.user, body.n, body.context))
+        return await self._in_time(request, self._service.ask(body.user, body.n, body.context))
 
     async def predict(self, request: Request) -> Response:
         """The decision about an event, or the fallback's once the deadline has passed."""
-        return await self._in_time(self._service.ask_about(_decoded(_EVENT, await self._body(request))))
+        row = _decoded(_EVENT, await self._body(request))
+        return await self._in_time(request, self._service.ask_about(row))
 
     def answering(self) -> Route:
         """The path on which this system answers, by what it is."""
@@ -128,8 +164,9 @@ class _Routes:
             return Route("/rank", self.rank, methods=["POST"])
         return Route("/predict", self.predict, methods=["POST"])
 
-    async def _in_time(self, asked: Asked) -> Response:
+    async def _in_time(self, request: Request, asked: Asked) -> Response:
         """The answer, or the fallback once the deadline has passed: whichever comes first."""
+        request.scope["heptad.request"] = asked.request_id
         turn = Turn()
         ranking = self._on_thread(self._service.rank, asked, turn)
         done, _ = await asyncio.wait([ranking], timeout=self._service.deadline / SECOND)
@@ -162,11 +199,17 @@ class _Routes:
         rows = body if isinstance(body, list) else [body]
         if len(rows) > ROWS_LIMIT:
             raise HTTPException(413, f"at most {ROWS_LIMIT} rows")
-        posting = (
-            self._service.post(stream, rows) if len(rows) <= _FEW_ROWS
-            else await self._on_thread(self._service.post, stream, rows)
-        )  # fmt: skip
+        began = time.perf_counter()
+        try:
+            posting = (
+                self._service.post(stream, rows) if len(rows) <= _FEW_ROWS
+                else await self._on_thread(self._service.post, stream, rows)
+            )  # fmt: skip
+        except DataError:
+            self._metrics.refused(stream, len(rows))
+            raise
         posted = await asyncio.wrap_future(posting)
+        self._metrics.posted(stream, posted.verdicts, time.perf_counter() - began)
         verdicts = zip(posted.offsets, posted.verdicts, strict=True)
         return _json({"events": [{"offset": offset, "verdict": verdict} for offset, verdict in verdicts]})
 
@@ -200,18 +243,17 @@ def _json(value: object, status: int = 200) -> Response:
     return Response(_ENCODE(value), status, media_type="application/json")
 
 
-def _described(error: HeptadError) -> dict[str, Any]:
-    return {"thing": error.thing, "expected": error.expected, "got": error.got, "fix": error.fix}
-
-
 async def _refused(_: Request, error: Exception) -> Response:
     if not isinstance(error, HeptadError):
         raise error
     status = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
-    body: dict[str, Any] = {"error": _described(error)}
+    body: dict[str, Any] = {"error": described(error)}
     if isinstance(error, Refused):
-        body["events"] = [{"place": place, **_described(one)} for place, one in error.rows.items()]
-    return _json(body, status)
+        body["events"] = [{"place": place, **described(one)} for place, one in error.rows.items()]
+    response = _json(body, status)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["retry-after"] = "1"
+    return response
 
 
 async def _astray(request: Request, error: Exception) -> Response:
@@ -222,14 +264,10 @@ async def _astray(request: Request, error: Exception) -> Response:
         expected, fix = error.detail, "name one of these in the path"
     thing = f"{request.method} {request.url.path}"
     wrong = DataError(thing, expected, HTTPStatus(error.status_code).phrase, fix)
-    response = _json({"error": _described(wrong)}, error.status_code)
+    response = _json({"error": described(wrong)}, error.status_code)
     response.headers.update(error.headers or {})
     return response
 
 
 async def _broken(request: Request, error: Exception) -> Response:
-    wrong = DataError(
-        f"{request.method} {request.url.path}", "no error of our own", type(error).__name__,
-        "report this: the server's own output has the details",
-    )  # fmt: skip
-    return _json({"error": _described(wrong)}, 500)
+    return _json({"error": described(broken(request.scope, error))}, 500)

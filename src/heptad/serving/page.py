@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import shlex
 from typing import Any, Final
 
 from heptad.declare.framing import Classification, Framing, Ranking
@@ -23,15 +24,15 @@ _EXAMPLES: Final[dict[Kind, Any]] = {
 }
 
 
-def page(service: Service, base: str) -> str:
-    """A self-contained page for the service at the address ``base``."""
+def page(service: Service, base: str, *, keyed: bool = False) -> str:
+    """A self-contained page for the service at the address ``base``; ``keyed`` where it asks for a key."""
     event = service.declaration.label.event
     question, calls = _asking(service.declaration.framing)
     calls += [
         ("An event, acknowledged when it is durable and counted", f"events/{event.__name__}", example(event)),
     ]
     rows = "".join(
-        f"<h2>{title}</h2><pre>{html.escape(_curl(f'{base}/{path}', body))}</pre>"
+        f"<h2>{title}</h2><pre>{html.escape(_curl(f'{base}/{path}', body, keyed))}</pre>"
         for title, path, body in calls
     )
     streams = ", ".join(f"<code>/events/{html.escape(name)}</code>" for name in service.streams)
@@ -40,7 +41,7 @@ def page(service: Service, base: str) -> str:
         "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem}"
         "pre{background:#f4f4f5;padding:.8rem;border-radius:6px;overflow-x:auto}h2{font-size:1rem}</style>"
         f"<h1>{html.escape(question)}</h1>"
-        f'<p>Served by heptad. <a href="/health">Health</a>. Rows can be posted to {streams}.</p>{rows}</html>'
+        f'<p>Served by heptad. <a href="/health">Health</a>, <a href="/openapi.json">OpenAPI</a>, <a href="/metrics">metrics</a>. Rows can be posted to {streams}.</p>{rows}</html>'
     )
 
 
@@ -74,5 +75,6 @@ def example(cls: type[Schema]) -> dict[str, Any]:
     }
 
 
-def _curl(url: str, body: dict[str, Any]) -> str:
-    return f"curl -s {url} -d '{json.dumps(body)}'"
+def _curl(url: str, body: dict[str, Any], keyed: bool) -> str:
+    key = ' -H "authorization: Bearer $HEPTAD_API_KEY"' if keyed else ""
+    return f"curl -s {shlex.quote(url)}{key} -d '{json.dumps(body)}'"

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from heptad.errors import MissingExtra
+from heptad.serving.door import Access
+from heptad.serving.lines import Handler, Lines
 from heptad.serving.service import Service
 
 #: Seconds that requests under way may take to finish after SIGTERM.
 GRACE_SECONDS = 30
+#: Connections at once, at most: the next gets a 503.
+CONNECTIONS: Final = 1_000
+#: Names the directory in which processes share the numbers of GET /metrics; to be set before they count.
+SHARED_METRICS: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def serve(
@@ -21,6 +28,7 @@ def serve(
     port: int = 8000,
     *,
     listening: socket.socket | None = None,
+    access: Access | None = None,
     ready: Callable[[str], None] = lambda url: print(f"ready {url}", flush=True),
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain. ``port`` 0 takes a free one; or on a socket that listens already.
@@ -29,7 +37,8 @@ def serve(
     """
     from heptad.serving.http import app
 
-    run(service, app(service), host, port, listening=listening, ready=ready)
+    access = access or Access()
+    run(service, app(service, access), host, port, listening=listening, lines=access.lines, ready=ready)
 
 
 class Served(Protocol):
@@ -46,11 +55,14 @@ def run(
     port: int,
     *,
     listening: socket.socket | None = None,
+    lines: Lines | None = None,
     ready: Callable[[str], None],
 ) -> None:
-    """As `serve`, any ASGI application and what stands behind it."""
+    """As `serve`, any ASGI application and what stands behind it; what uvicorn warns of goes to ``lines``."""
     try:
         import uvicorn
+
+        from heptad.serving.patience import Patient
     except ImportError as error:
         raise MissingExtra.of("the HTTP server", "uvicorn", "serve") from error
 
@@ -60,10 +72,11 @@ def run(
             url = address(bound)
             config = uvicorn.Config(
                 _announced(application, lambda: ready(url)),
-                log_level="warning", access_log=False, ws="none", lifespan="on",
+                http=Patient, limit_concurrency=CONNECTIONS, server_header=False,
+                log_config=None, log_level="warning", access_log=False, ws="none", lifespan="on",
                 timeout_graceful_shutdown=GRACE_SECONDS,
             )  # fmt: skip
-            with _signals_end_quietly():
+            with _signals_end_quietly(), _logged(lines or Lines()):
                 uvicorn.Server(config).run(sockets=[bound])
     finally:
         service.drain()
@@ -93,6 +106,19 @@ def _announced(application: Any, announce: Callable[[], None]) -> Any:
         await application(scope, receive, telling if scope["type"] == "lifespan" else send)
 
     return announced
+
+
+@contextlib.contextmanager
+def _logged(lines: Lines) -> Iterator[None]:
+    """What uvicorn warns of is a line of the log too."""
+    logger, handler = logging.getLogger("uvicorn.error"), Handler(lines)
+    before, logger.propagate = logger.propagate, False
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = before
 
 
 @contextlib.contextmanager

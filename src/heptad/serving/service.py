@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -108,6 +108,7 @@ class Service:
         self._pipeline = self._pipeline_of(scorer)
         self._trouble: Exception | None = None
         self._slowness = Slowness()
+        self._watching: list[Callable[[Outcome], None]] = []
         self._open = True
         self._closing = threading.Lock()
 
@@ -120,6 +121,10 @@ class Service:
         pipeline = self._pipeline_of(scorer)
         pipeline.warm()
         self._pipeline = pipeline
+
+    def watch(self, watching: Callable[[Outcome], None]) -> None:
+        """Tell of every answer from now on, on the thread that gives it."""
+        self._watching.append(watching)
 
     def ask(self, user: object, n: int | None, context: Mapping[str, Any] | None) -> Asked:
         """A checked request with an id of its own. Raises DataError for what the client must mend."""
@@ -245,6 +250,8 @@ class Service:
         if turn is not None and not turn.take():
             return None
         self._trouble = outcome.error
+        for watching in self._watching:
+            watching(outcome)
         if isinstance(outcome.error, StateError) or "features" in outcome.answer.flags:
             self._intake.doubt()
         self._predictions.append(outcome.decision, self._clock.now())
