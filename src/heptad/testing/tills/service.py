@@ -19,7 +19,7 @@ from heptad.streams.clock import ReplayClock
 from heptad.streams.log import Log
 from heptad.testing.tills import data
 from heptad.testing.tills.system import tills
-from heptad.times import DAY
+from heptad.times import DAY, HOUR
 
 NOW = data.START + 60 * DAY
 
@@ -34,10 +34,10 @@ def trained() -> Scorer:
 
 
 def opened(directory: Path, scorer: Scorer | None) -> Service:
-    """A service on a log and a prediction log under ``directory``, and states in memory; its log is empty."""
+    """A service on a log and a prediction log under ``directory``, and states in memory; its log is empty, its deadline lax."""
     store, clock = MemoryStore(tills.plan.state_hash), ReplayClock(NOW)
     intake = LocalIntake(tills.plan, Log.open(directory / "log"), store, clock)
     return Service(
         tills, tills.plan, intake=intake, store=store, clock=clock,
-        predictions=PredictionLog.open(directory / "predictions"), scorer=scorer,
+        predictions=PredictionLog.open(directory / "predictions"), scorer=scorer, deadline=HOUR,
     )  # fmt: skip
