@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ Action = Literal["registered", "promoted", "archived", "refused", "rolled back"]
 Stage = Literal["challenger", "champion", "archived", "refused"]
 
 _FILE: Final = "journal.json"
+_VERSION: Final = re.compile(r"v\d{4,9}")  #: so that no name leads out of the registry
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,11 @@ def read_events(directory: Path) -> list[Event]:
     path = directory / _FILE
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
-        return [Event(**row) for row in rows]
+        events = [Event(**row) for row in rows]
+        for event in events:
+            if _VERSION.fullmatch(event.version) is None:
+                raise ValueError(f"a version {event.version!r}")
+        return events
     except FileNotFoundError:
         return []
     except (ValueError, TypeError) as error:

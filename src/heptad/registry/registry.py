@@ -50,11 +50,7 @@ class Registry:
 
         ``write`` is given an empty directory and puts the model's files there (see `copying`).
         """
-        if _NAME.fullmatch(system) is None:
-            raise DataError(
-                f"system name {system!r}", "letters, digits, '_', '.' and '-'", system, "rename it"
-            )
-        home = self.root / system
+        home = self._home(system)
         home.mkdir(parents=True, exist_ok=True)
         with _lock(home):
             events = read_events(home)
@@ -82,27 +78,27 @@ class Registry:
 
     def get(self, system: str, version: str) -> Version:
         """One version, every file checked; `StateError` if it was tampered with."""
-        return self._open(system, version, read_events(self.root / system))
+        return self._open(system, version, read_events(self._home(system)))
 
     def versions(self, system: str) -> list[Version]:
         """All versions, oldest first; only manifests are checked, so `get` one before loading it."""
-        events = read_events(self.root / system)
+        events = read_events(self._home(system))
         names = [event.version for event in events if event.action == "registered"]
         return [self._open(system, name, events, check_files=False) for name in names]
 
     def champion(self, system: str) -> Version | None:
         """The version that serves, or None before the first promotion."""
-        events = read_events(self.root / system)
+        events = read_events(self._home(system))
         name = standing(events).champion
         return None if name is None else self._open(system, name, events)
 
     def champion_name(self, system: str) -> str | None:
         """The name alone of the version that serves: cheap enough to be asked every second."""
-        return standing(read_events(self.root / system)).champion
+        return standing(read_events(self._home(system))).champion
 
     def history(self, system: str) -> list[Event]:
         """Every decision with its time and reason, oldest first."""
-        return read_events(self.root / system)
+        return read_events(self._home(system))
 
     def promote(self, system: str, version: str, *, time: int, reason: str) -> Version:
         """Make a version the champion; the champion before it is archived. Its files are checked first."""
@@ -121,7 +117,7 @@ class Registry:
 
         A version rolled back once is not rolled back to; `StateError` where there is no earlier champion.
         """
-        home = self.root / system
+        home = self._home(system)
         with _lock(home):
             events = read_events(home)
             champions = standing(events).champions
@@ -134,8 +130,16 @@ class Registry:
             write_events(home, [*events, Event(time, "rolled back", champions[-1], reason)])
         return self.get(system, version.name)
 
+    def _home(self, system: str) -> Path:
+        """The directory of a system; DataError where the name could lead out of the registry."""
+        if _NAME.fullmatch(system) is None:
+            raise DataError(
+                f"system name {system!r}", "letters, digits, '_', '.' and '-'", system, "rename it"
+            )
+        return self.root / system
+
     def _decide(self, system: str, action: Action, version: str, time: int, reason: str) -> Version:
-        home = self.root / system
+        home = self._home(system)
         with _lock(home):
             events = read_events(home)
             if action == "promoted":
@@ -153,7 +157,7 @@ class Registry:
     def _open(self, system: str, version: str, events: list[Event], *, check_files: bool = True) -> Version:
         registered = _registered(system, version, events)
         stage = standing(events).stages[version]
-        return open_version(self.root / system / version, registered.manifest, stage, check_files=check_files)
+        return open_version(self._home(system) / version, registered.manifest, stage, check_files=check_files)
 
 
 def copying(directory: Path) -> Callable[[Path], None]:

@@ -64,6 +64,9 @@ def open_version(path: Path, manifest_digest: str, stage: Stage, *, check_files:
 
     Without ``check_files`` only the manifest is checked: enough to list, not to load.
     """
+    linked = next((place for place in (path, *path.rglob("*")) if place.is_symlink()), None)
+    if linked is not None:  # what it points to may change after it was checked
+        raise _damaged(path, f"a symbolic link, {linked.name}")
     try:
         content = (path / MANIFEST).read_bytes()
     except OSError as error:

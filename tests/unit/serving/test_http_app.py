@@ -12,7 +12,7 @@ from heptad.serving.http import app
 from heptad.serving.intake import LocalIntake
 from heptad.serving.service import Service
 from heptad.state.stores.memory import MemoryStore
-from heptad.streams.clock import ReplayClock
+from heptad.streams.clock import ReplayClock, WallClock
 from heptad.streams.log import Log
 from heptad.testing.tiny_service import START, PredictionLog, post_past, sale, tiny
 from heptad.times import HOUR
@@ -178,3 +178,31 @@ def test_a_slow_store_is_answered_for_in_time(tmp_path, scorer):
     service.drain()
     kept = PredictionLog.open(tmp_path / "predictions", readonly=True)
     assert [d.request_id for d in kept.read()] == [body["request_id"]]  # once, as it was answered
+
+
+def test_events_of_impossible_times_are_refused_and_far_ones_do_not_count(service_of):
+    service = service_of(with_past=False, clock=WallClock())
+    now = service.health().now
+
+    def posted(number, ts):
+        return call(service, "POST", "/events/Sale", json=sale(number, ts, 3, "p00", 5.0))
+
+    for ts in (
+        2**63,
+        2**62,
+        -(2**62),
+        10**400,
+        "9999-12-31T23:59:59Z",
+        "0000-01-01T00:00:00Z",
+        1e300,
+        True,
+        "now",
+    ):
+        assert posted(1, ts).status_code == 422, ts
+    verdicts = [
+        posted(n, ts).json()["events"][0]["verdict"]
+        for n, ts in [(2, now), (3, "3000-01-01T00:00:00Z"), (4, 0)]
+    ]
+    assert verdicts == ["accepted", "future", "late"]
+    assert service.health().frontier == now
+    assert service.health().status == "ok"
