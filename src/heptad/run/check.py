@@ -69,7 +69,7 @@ def check_system(target: Target, profile: Profile, *, progress: Progress) -> dic
     measured = {
         "p50_ms": loaded.percentile(50), "p99_ms": p99, "requests": loaded.requests, "offered": loaded.offered,
         "achieved": loaded.achieved, "failed": loaded.failed, "flagged": loaded.flagged, "freshness_ms": seen,
-        "doubts": loaded.doubts(),
+        "flags": dict(loaded.whole.flagged), "doubts": loaded.doubts(),
     }  # fmt: skip
     return {"system": target.name, "requirements": rows, "load": measured}
 
