@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from heptad.declare.types import Kind
 from heptad.errors import ReadError
 from heptad.online.keying import Coded, Keyed, code, keyed
+from heptad.online.tables import TableRecords
 from heptad.plan.assemble import Assembly, FactRead, GroupRead
 from heptad.plan.batch import Column
 from heptad.plan.coding import LocalDictionary
@@ -52,6 +53,7 @@ class Reader:
         self._queries: dict[int, tuple[Query, tuple[WindowColumn, ...]]] = {}
         self._whole = Assembly(plan)
         self._cut: dict[tuple[str, ...], Assembly] = {}
+        self.rows = TableRecords()
         self.tallies = tuple(map(TallyReader, plan.tallies))
         self.covered: Mapping[
             int, int
@@ -205,7 +207,7 @@ class _Fetch:
         """`plan.assemble.Facts`: each entity's record is read once, whatever rows and columns need it."""
         keys = self._keys(None, (asked.key,))
         group, stream = self._reader.table(asked.group)
-        records = self._snapshot.records(asked.group, keys.keys)
+        records = self._reader.rows.records(self._snapshot, asked.group, keys.keys)
         if keys.nulls:
             records.append(None)
         found = tables.read(group, stream, records, self._t)

@@ -25,12 +25,18 @@ class CountsFor:
         self._index = index
         self._joined = 0, _NONE  #: the epoch, and the place in the index of each of its values
         self._joining = threading.Lock()
+        self._last: tuple[Counts | None, Vector] = None, np.zeros(0)
 
     def of(self, counts: Counts) -> Vector:
-        """(places of the index,): the number of events of each item."""
+        """(places of the index,): the number of events of each item; the caller must not change it."""
+        last, out = self._last
+        if last is counts and len(out) == len(self._index):
+            return out
         places = self._places(counts)
         out = np.zeros(len(self._index))
         out[places[: len(counts.counts)]] = counts.counts
+        out.flags.writeable = False
+        self._last = counts, out
         return out
 
     def _places(self, counts: Counts) -> Places:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -109,6 +110,8 @@ class Service:
         self._trouble: Exception | None = None
         self._slowness = Slowness()
         self._watching: list[Callable[[Outcome], None]] = []
+        #: of this process: the system's own costs .1 ms a number
+        self._ids = random.Random(secrets.randbits(256))
         self._open = True
         self._closing = threading.Lock()
 
@@ -130,13 +133,13 @@ class Service:
         """A checked request with an id of its own. Raises DataError for what the client must mend."""
         if not isinstance(self._pipeline, Pipeline):
             raise DataError("POST /rank", "a ranking system", "a classification", "ask POST /predict")
-        return self._pipeline.ask(user, n, context, secrets.token_hex(8))
+        return self._pipeline.ask(user, n, context, self._fresh_id())
 
     def ask_about(self, row: Mapping[str, Any]) -> Asked:
         """A checked request of a classification: an event's columns. Raises DataError for what must be mended."""
         if not isinstance(self._pipeline, Desk):
             raise DataError("POST /predict", "a classification", "a ranking system", "ask POST /rank")
-        return self._pipeline.ask(row, None, lambda: secrets.token_hex(8))
+        return self._pipeline.ask(row, None, self._fresh_id)
 
     def rank(self, asked: Asked, turn: Turn | None = None) -> Answer | Prediction | None:
         """Answer a request and log the decision.
@@ -241,6 +244,9 @@ class Service:
         self._intake.close()
         self._predictions.close()
         self._store.close()
+
+    def _fresh_id(self) -> str:
+        return f"{self._ids.getrandbits(64):016x}"
 
     def _pipeline_of(self, scorer: Scorer | None) -> Pipeline | Desk:
         kind = Pipeline if isinstance(self.declaration.framing, Ranking) else Desk

@@ -16,13 +16,15 @@ class Meta:
     ``frontier`` F is the highest applied event time (None before the first). ``offsets`` maps partition to
     the next offset to apply: every record before it is applied, pending or refused. ``pending_from`` is the
     least event time still pending (None for none): a read's t must not pass it. ``state_hash`` is the
-    plan's, and a state of another plan is refused.
+    plan's, and a state of another plan is refused. ``tables`` names what all tables hold: it changes where a row of a
+    table enters, and is never that of another state; 0 says nothing.
     """
 
     state_hash: str
     frontier: int | None = None
     offsets: Mapping[int, int] = field(default_factory=lambda: {0: 0})
     pending_from: int | None = None
+    tables: int = 0
 
 
 class Records(Protocol):

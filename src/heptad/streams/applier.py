@@ -8,6 +8,7 @@ Only records that the log has acknowledged are applied.
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -188,7 +189,7 @@ class Applier:
         fresh = list(late) if filled is None else late
         meta = Meta(
             self._plan.state_hash, changes.frontier, {**self._meta.offsets, self._log.partition: end},
-            changes.pending_from,
+            changes.pending_from, self._tables(entered),
         )  # fmt: skip
         for tally, counts in self._tallies:
             columns = [batch.columns[tally.column] for batch in entered if batch.stream.name == tally.stream]
@@ -204,6 +205,12 @@ class Applier:
         self._meta, self._next, self._values, self._sound = meta, end, len(self._dictionary), True
         counted = zip(VERDICTS, np.bincount(verdicts, minlength=len(VERDICTS)).tolist(), strict=True)
         return Counter({verdict: n for verdict, n in counted if n}), sum(map(len, entered))
+
+    def _tables(self, entered: Sequence[Batch]) -> int:
+        """What names the tables' rows after these events: another number where one is a row of a table."""
+        if not any(batch.stream.is_table and len(batch) for batch in entered):
+            return self._meta.tables
+        return self._meta.tables + 1 if self._meta.tables else secrets.randbits(48) + 1  # no other state's
 
     def _due(self, now: int | None) -> bool:
         waiting = self._admission.pending_from

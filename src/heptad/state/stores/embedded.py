@@ -3,7 +3,7 @@
 Keys begin with a letter that says what they hold::
 
     m                                       meta, as msgpack: format, state hash, frontier, offsets,
-                                            pending_from, and how many dictionary values there are
+                                            pending_from, tables, and how many dictionary values there are
     r  group (u16, big-endian)  key         a record (`state.record`); keys as `state.keys` makes them
     i  length (u16, big-endian)  stream  number (u64, big-endian)   a block of remembered ids (`state.ids`)
     j  BLAKE2b-256 of an `i` key too long   the length of the `i` key (u16, big-endian), the `i` key, the block
@@ -29,7 +29,7 @@ from heptad.state.store import Asked, Commit, Meta, OtherPlan, Saved, check_foll
 
 T = TypeVar("T")
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 LONGEST: Final = 511  #: bytes of a key, LMDB's limit
 MAP_SIZE: Final = (
     16 << 30
@@ -51,10 +51,11 @@ class _Kept(msgspec.Struct):
     frontier: int | None
     offsets: dict[int, int]
     pending_from: int | None
-    values: int
+    tables: int = 0  #: since format 3; of others the format alone is looked at
+    values: int = 0
 
     def meta(self) -> Meta:
-        return Meta(self.state_hash, self.frontier, self.offsets, self.pending_from)
+        return Meta(self.state_hash, self.frontier, self.offsets, self.pending_from, self.tables)
 
 
 _kept = msgspec.msgpack.Decoder(_Kept, strict=False).decode
@@ -137,7 +138,7 @@ class EmbeddedStore:
                     f"the state in {self._path}", "one process that commits", "a commit of another process",
                     "stop the other process, or open the store there with readonly=True",
                 )  # fmt: skip
-            before = _kept(found) if found else _Kept(FORMAT, self._state_hash, None, {}, None, 0)
+            before = _kept(found) if found else _Kept(FORMAT, self._state_hash, None, {}, None, 0, 0)
             check_follows(before.meta(), change.meta)
             put, delete = txn.put, txn.delete
             if change.filled is not None:
@@ -164,7 +165,13 @@ class EmbeddedStore:
                 put(b"v" + _U64.pack(code), _pack(value))
             after, count = change.meta, before.values + len(change.values_added)
             kept = _Kept(
-                FORMAT, after.state_hash, after.frontier, dict(after.offsets), after.pending_from, count
+                FORMAT,
+                after.state_hash,
+                after.frontier,
+                dict(after.offsets),
+                after.pending_from,
+                after.tables,
+                count,
             )
             written = _pack(kept)
             put(_META, written)
