@@ -2,10 +2,10 @@
 
 Rows are taken 512 at a time. First every distinct test of the forest is answered for all of them: one bitmap per
 test. Values are ranked among the thresholds of their column, and the rows that pass ``x <= threshold`` number j are
-those of rank j or less: a running OR. For a categorical column, a code's bits by test are turned into a test's bits by
-row, 64 × 64 at a time. Then each tree is gone through node by node, without a branch: the rows that
-reach a node, AND the test, are those of its left child. The leaf of every row comes from the bitmaps of the leaves,
-transposed. Sums are added in float64, tree after tree, as LightGBM adds them.
+those of rank j or less: a running OR. For a categorical column, a code's bits by test are turned into a test's bits
+by row, 64 × 64 at a time. Then each tree is gone through node by node, without a branch: the rows that reach a node,
+AND the test, are those of its left child. The leaf of every row comes from the bitmaps of the leaves, transposed.
+Sums are added in float64, tree after tree, as LightGBM adds them.
 
 It is QuickScorer (Lucchese et al., SIGIR 2015) with the roles of rows and leaves changed: there a bitmap holds the
 leaves that one row may still reach, and only the tests that fail are visited.
@@ -35,10 +35,11 @@ class Trees(NamedTuple):
 
     Tests by threshold come first, grouped by column and by what is missing there: ``group_of`` (g,) the column,
     ``group_first`` (g + 1,) places in ``thresholds``, ascending within a group; NaN is read as ``nan_as`` and zero as
-    ``zero_as``: where that is missing, -inf, which passes all tests, or NaN, which passes none. After them come the tests by subsets of the
-    categorical columns ``coded`` (c,), of codes below ``codes`` (c,): those of column k are ``test_first[k]`` to
-    ``test_first[k + 1]``, filled up to a multiple of 64. A code's words in ``member``, from ``member_first[k]`` on,
-    hold a bit per test of the column; the last words are those of codes that no test knows.
+    ``zero_as``: where that is missing, -inf, which passes all tests, or NaN, which passes none.
+
+    After them come the tests by subsets of the categorical columns ``coded`` (c,), of codes below ``codes`` (c,):
+    those of column k are ``test_first[k]`` to ``test_first[k + 1]``, filled up to a multiple of 64. A code's words in
+    ``member``, from ``member_first[k]`` on, hold a bit per test; the last words are those of codes no test knows.
 
     Node n of a tree tests ``test[n]`` and goes on to ``child[n, 1]`` where that holds, else ``child[n, 0]``: a
     node of its tree, counted from 0, or the number of nodes plus that of a leaf.
@@ -116,9 +117,8 @@ def _answer(trees, x, first, rows, holds):  # type: ignore[no-untyped-def]
         blocks = (trees.test_first[c + 1] - begin) >> 6
         for i in range(rows):
             v = x[first + i, trees.coded[c]]
-            place[i] = trees.member_first[c] + blocks * (
-                int(v) if -1.0 < v < codes else codes
-            )  # NaN is neither
+            code = int(v) if -1.0 < v < codes else codes  # NaN is neither
+            place[i] = trees.member_first[c] + blocks * code
         for b in range(blocks):
             for w in range(words):
                 for i in range(64):
