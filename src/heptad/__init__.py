@@ -50,7 +50,7 @@ from heptad.declare.review import Prior, Review
 from heptad.declare.schema import Event, Table, lookup
 from heptad.declare.search import Distinct, Nearest, Search
 from heptad.declare.serving import EASE, Cap, CoVisited, Popular, Serving, Unseen
-from heptad.declare.types import Deleted, Id, Image, Key, KnownAt, Ref, Time, Vector, Version
+from heptad.declare.types import Deleted, Id, Image, Key, KnownAt, Ref, RequestId, Time, Vector, Version
 from heptad.errors import (
     DataError,
     DeclarationError,
@@ -100,6 +100,7 @@ __all__ = [
     "Ranking",
     "ReadError",
     "Ref",
+    "RequestId",
     "Requirements",
     "Retrieval",
     "Review",

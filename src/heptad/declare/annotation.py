@@ -10,6 +10,7 @@ from heptad.errors import DeclarationError
 
 _ROLES: Final[dict[str, Role]] = {
     "Key": Role.KEY, "Time": Role.TIME, "KnownAt": Role.KNOWN_AT, "Version": Role.VERSION, "Deleted": Role.DELETED,
+    "RequestId": Role.REQUEST,
 }  # fmt: skip
 _NEVER_NULL: Final = (Role.KEY, Role.TIME, Role.KNOWN_AT, Role.VERSION)
 
@@ -43,7 +44,7 @@ def annotated(owner: str, name: str, annotation: Any, events: type) -> Annotatio
         return Annotation(Kind.VECTOR, Role.VALUE, optional, annotation.size)
     if annotation not in SCALARS:
         raise DeclarationError(
-            where, "hp.Key, hp.Time, hp.KnownAt, hp.Version, hp.Deleted, hp.Id, hp.Ref[...], str, float, int, bool, "
+            where, "hp.Key, hp.Time, hp.KnownAt, hp.RequestId, hp.Version, hp.Deleted, hp.Id, hp.Ref[...], str, float, int, bool, "
             "list[str], hp.Image or hp.Vector[n] (or X | None)",
             shown(annotation), "give the column one of these types",
         )  # fmt: skip

@@ -227,6 +227,12 @@ class Event(Schema):
                 f"event {cls.__name__}", "at most one column of hp.KnownAt", ", ".join(known),
                 "keep the one from which on the event could be known",
             )  # fmt: skip
+        requests = [f.name for f in fields.values() if f.role is Role.REQUEST]
+        if len(requests) > 1:
+            raise DeclarationError(
+                f"event {cls.__name__}", "at most one column of hp.RequestId", ", ".join(requests),
+                "keep that of the request whose answer showed the item",
+            )  # fmt: skip
         pictures = [f.name for f in fields.values() if f.kind is Kind.IMAGE]
         if pictures:
             raise DeclarationError(
@@ -322,11 +328,11 @@ class Table(Schema):
         strange = [
             f.name
             for f in fields.values()
-            if f.role in (Role.KEY, Role.REF, Role.KNOWN_AT) or f.lookup is not None
+            if f.role in (Role.KEY, Role.REF, Role.KNOWN_AT, Role.REQUEST) or f.lookup is not None
         ]
         if strange:
             raise DeclarationError(
-                f"table {cls.__name__}", "no hp.Key, hp.Ref or hp.lookup", ", ".join(strange),
+                f"table {cls.__name__}", "no hp.Key, hp.Ref, hp.RequestId or hp.lookup", ", ".join(strange),
                 "a table's key is its hp.Id column",
             )  # fmt: skip
         for role, marker in ((Role.VERSION, "hp.Version"), (Role.DELETED, "hp.Deleted")):

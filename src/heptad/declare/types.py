@@ -38,6 +38,7 @@ class Role(StrEnum):
     TIME = "time"
     REF = "ref"  #: the id of an event of another class
     KNOWN_AT = "known_at"  #: when the event could first be known
+    REQUEST = "request"  #: the id of the answer that an event came from
     VERSION = "version"  #: orders table rows that are valid from one time
     DELETED = "deleted"  #: whether a table row deletes its entity
     VALUE = "value"
@@ -59,6 +60,13 @@ class KnownAt:
     """Annotates the time an event could first be known, where that is after its own: a report that comes late.
 
     In a history it stands for the arrival, which no log has seen: the event counts from then on, not before.
+    """
+
+
+class RequestId:
+    """Annotates the id of the request whose answer showed what an event is about: text, as the answer brings it.
+
+    An impression that carries it becomes a training row at the (t, o) of its request (decision record 35).
     """
 
 
@@ -117,5 +125,6 @@ SCALARS: dict[Any, Kind] = {
     Version: Kind.INT,
     Deleted: Kind.BOOL,
     KnownAt: Kind.TIME,
+    RequestId: Kind.TEXT,
     Image: Kind.IMAGE,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,11 +12,13 @@ from heptad.declare.system import Declaration
 from heptad.evaluation.gate import Verdict
 from heptad.lifecycle.comparison import Comparison
 from heptad.lifecycle.evaluate import MAIN, decide
+from heptad.lifecycle.feedback import Difference, Report, difference, feedback, learned_from, recomputed
 from heptad.lifecycle.history import History
 from heptad.lifecycle.task import task_of
 from heptad.lifecycle.training import Effort, Rows, Trained
 from heptad.registry.registry import Registry
 from heptad.registry.version import Lineage, Version
+from heptad.serving.decision import Decision
 from heptad.serving.scorer import Scorer
 
 CHAMPION: Final = "champion"
@@ -24,12 +26,18 @@ CHAMPION: Final = "champion"
 
 @dataclass(frozen=True, eq=False)
 class Attempt:
-    """One challenger: what it is, how it compared, what the gate said, and where it is registered."""
+    """One challenger: what it is, how it compared, what the gate said, and where it is registered.
+
+    Of one that learned from feedback also what became of the impressions, and how far the logged features are
+    from those recomputed.
+    """
 
     trained: Trained
     comparison: Comparison
     verdict: Verdict
     version: Version
+    report: Report | None = None
+    difference: Difference | None = None
 
 
 def scorer_of(history: History, trained: Trained) -> Scorer:
@@ -96,17 +104,28 @@ def challenge(
     effort: Effort,
     reason: str,
     corrupt: Callable[[Rows], Rows] | None = None,
+    decisions: Iterable[Decision] | None = None,
+    logged: bool = False,
 ) -> Attempt:
     """Train on what came before ``now - held_back``, test on the rest beside the champion, and decide.
 
     Where labels lag, all of it is earlier by the lag: what is tested on must be settled by ``now``.
+
+    With ``decisions`` of a deployment, whose log the history is, it learns from the impressions that name their
+    request: features recomputed at the request's (t, o), or as they were ``logged``.
 
     ``corrupt``, for drills, is called with the trained rows and returns the rows to fit instead.
     """
     task = task_of(system)
     cut = now - held_back - task.delay(system)
     known = history.before(now)
-    trained = task.train(known, system, cut, effort=effort, corrupt=corrupt, all_others=False)
+    report, differing = None, None
+    if decisions is None:
+        trained = task.train(known, system, cut, effort=effort, corrupt=corrupt, all_others=False)
+    else:
+        found = feedback(known, system, decisions, cut)
+        report, differing = found.report, difference(found, recomputed(known, system, found))
+        trained = learned_from(known, system, found, cut, logged=logged)
     tested = task.evaluation_set(known, system, trained, cut, now, most=effort.requests)
     theirs = task.tested_on(known, system, champion.retriever, tested.pairs)
     ours = task.evaluate(system, tested, {MAIN: trained.predictor, **trained.others})
@@ -116,4 +135,4 @@ def challenge(
     version, verdict = register(
         registry, name, system, known, trained, comparison, CHAMPION, time=now, reason=reason
     )
-    return Attempt(trained, comparison, verdict, version)
+    return Attempt(trained, comparison, verdict, version, report, differing)

@@ -59,7 +59,7 @@ def shape_of(declaration: Declaration, plan: Plan, wanted: Collection[str]) -> R
     context = {
         field.name: field
         for field in plan.request
-        if field.role is not Role.KEY and field.name not in given and field.lookup is None
+        if field.role not in (Role.KEY, Role.REQUEST) and field.name not in given and field.lookup is None
     }
     return RequestShape(read, context, required, user, item)
 
@@ -70,7 +70,7 @@ def case_shape(plan: Plan, wanted: Collection[str]) -> Shape:
     read = tuple(column for column in plan.columns if column.name in names)
     static = {c.name for c in plan.columns if c.group == "static"}
     keys = dict.fromkeys(key for column in read for key in _keys(plan, column))
-    apart = (Role.KEY, Role.KNOWN_AT)
+    apart = (Role.KEY, Role.KNOWN_AT, Role.REQUEST)
     context = {f.name: f for f in plan.request if f.role not in apart and f.lookup is None}
     return Shape(read, context, tuple(key for key in keys if key not in static))
 

@@ -45,6 +45,7 @@ _ROLES: Final[Mapping[Role, str]] = {
     Role.KEY: "The event's own id, by which duplicates are found.",
     Role.TIME: "When it happened; of a table's row, when it becomes true.",
     Role.KNOWN_AT: "When it could first be known.",
+    Role.REQUEST: "The id of the answer that it came from.",
     Role.VERSION: "Orders rows that become true at one time.",
     Role.DELETED: "Whether this row deletes its entity.",
 }

@@ -58,7 +58,7 @@ def _asking(framing: Framing) -> tuple[str, list[tuple[str, str, dict[str, Any]]
             ]
         case Classification():
             event = framing.event
-            apart = (Role.KEY, Role.TIME, Role.KNOWN_AT)
+            apart = (Role.KEY, Role.TIME, Role.KNOWN_AT, Role.REQUEST)
             row = {n: v for n, v in example(event).items() if event.fields[n].role not in apart}
             return f"{event.__name__}: {framing.objective.label!r}?", [
                 ("The probability, before the event counts", "predict", row),

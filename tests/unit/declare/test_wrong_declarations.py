@@ -149,7 +149,7 @@ def a_table_with_two_times():
 
 @wrong(
     "table Shop",
-    "no hp.Key, hp.Ref or hp.lookup",
+    "no hp.Key, hp.Ref, hp.RequestId or hp.lookup",
     "row",
     "a table's key is its hp.Id column",
 )
@@ -305,7 +305,7 @@ def a_time_that_may_be_missing():
 
 @wrong(
     "View.ts",
-    "hp.Key, hp.Time, hp.KnownAt, hp.Version, hp.Deleted, hp.Id, hp.Ref[...], str, float, int, bool, list[str], "
+    "hp.Key, hp.Time, hp.KnownAt, hp.RequestId, hp.Version, hp.Deleted, hp.Id, hp.Ref[...], str, float, int, bool, list[str], "
     "hp.Image or hp.Vector[n] (or X | None)",
     "the class datetime",
     "give the column one of these types",
@@ -317,7 +317,7 @@ def a_column_of_a_foreign_type():
 
 @wrong(
     "View.sizes",
-    "hp.Key, hp.Time, hp.KnownAt, hp.Version, hp.Deleted, hp.Id, hp.Ref[...], str, float, int, bool, list[str], "
+    "hp.Key, hp.Time, hp.KnownAt, hp.RequestId, hp.Version, hp.Deleted, hp.Id, hp.Ref[...], str, float, int, bool, list[str], "
     "hp.Image or hp.Vector[n] (or X | None)",
     "list[int]",
     "give the column one of these types",

@@ -63,7 +63,7 @@ def _rankings(target: Target, batch: Batch, most: int) -> list[dict[str, Any]]:
 
 def _cases(target: Target, batch: Batch, most: int) -> list[dict[str, Any]]:
     """The newest events as requests: all that an event brings, but its id and its times."""
-    apart = (Role.KEY, Role.TIME, Role.KNOWN_AT)
+    apart = (Role.KEY, Role.TIME, Role.KNOWN_AT, Role.REQUEST)
     names = [f.name for f in batch.stream.fields if f.role not in apart and f.lookup is None]
     newest_first = np.argsort(batch.time, kind="stable")[::-1][:most]
     return [{name: row[name] for name in names} for row in rows_of(batch.take(newest_first))]
