@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from heptad.errors import StateError
 from heptad.serving.decision import Decision, decode, encode
@@ -15,6 +16,19 @@ from heptad.streams.log import Log
 
 #: Bytes that may wait for the disk; what is decided beyond them is answered and not logged.
 BEHIND: Final = 64 << 20
+#: Seconds for which decisions are gathered, so that many share one write and one sync.
+GATHERED: Final = 0.02
+
+
+class _Waiting(NamedTuple):
+    decision: Decision
+    now: int
+    done: Future[range]
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory it holds."""
+        return self.decision.numbers.nbytes + 64 * len(self.decision.items)
 
 
 class PredictionLog:
@@ -27,8 +41,13 @@ class PredictionLog:
         self._log = log
         self.failure: BaseException | None = None
         self.logged = 0  #: decisions appended by this process
-        self._mending = Mending(self._mend, "heptad-mend-predictions")
         self.dropped = 0  #: decisions that the disk had no time for
+        self._mending = Mending(self._mend, "heptad-mend-predictions")
+        self._changed = threading.Condition()
+        self._waiting: list[_Waiting] = []
+        self._bytes = 0  #: of all that waits or is being written
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
 
     @classmethod
     def open(
@@ -43,33 +62,51 @@ class PredictionLog:
         A failed disk makes no answer fail: it is kept in ``failure``, for health to report, and the log is opened again
         until that works.
         """
-        done: Future[range]
-        try:
-            if self._log.pending_bytes > BEHIND:
+        waiting = _Waiting(decision, now, Future())
+        with self._changed:
+            if self._closed.is_set() or self._bytes > BEHIND:
                 self.dropped += 1
-                raise StateError(
-                    "prediction log", f"a disk that is at most {BEHIND >> 20} MiB behind",
+                self.failure = StateError(
+                    "prediction log", f"an open log, and a disk that is at most {BEHIND >> 20} MiB behind",
                     f"{self.dropped} decisions not logged", "look at the disk: answers go on without their log",
                 )  # fmt: skip
-            done = self._log.submit([encode(decision)], now)
+                waiting.done.set_exception(self.failure)
+                return waiting.done
+            self._bytes += waiting.size
+            self._waiting.append(waiting)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="heptad-predictions", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+        return waiting.done
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closed.is_set())
+            self._closed.wait(GATHERED)
+            with self._changed:
+                taken, self._waiting = self._waiting, []
+            if not taken:
+                return
+            self._write(taken)
+            with self._changed:
+                self._bytes -= sum(waiting.size for waiting in taken)
+
+    def _write(self, taken: Sequence[_Waiting]) -> None:
+        try:
+            payloads = [encode(waiting.decision) for waiting in taken]
+            offsets = self._log.append(payloads, [waiting.now for waiting in taken])
         except Exception as error:
-            self._failed(error)
-            done = Future()
-            done.set_exception(error)
-            return done
-        done.add_done_callback(self._noted)
-        return done
-
-    def _noted(self, done: Future[range]) -> None:
-        if (error := done.exception()) is not None:
-            self._failed(error)
-        else:
-            self.logged += 1
-
-    def _failed(self, error: BaseException) -> None:
-        self.failure = error
-        if self._log.failed:
-            self._mending.ask()
+            self.failure = error
+            if self._log.failed:
+                self._mending.ask()
+            for waiting in taken:
+                waiting.done.set_exception(error)
+            return
+        self.logged += len(taken)
+        for offset, waiting in zip(offsets, taken, strict=True):
+            waiting.done.set_result(range(offset, offset + 1))
 
     def _mend(self) -> None:
         self._log = self._log.reopened()
@@ -83,6 +120,11 @@ class PredictionLog:
 
     def close(self) -> None:
         """Write what is queued, then let go of the log."""
+        with self._changed:
+            self._closed.set()
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join()
         self._mending.end()
         self._log.close()
 
