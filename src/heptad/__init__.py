@@ -45,11 +45,12 @@ from heptad.declare.labels import label
 from heptad.declare.model import GBDT, Embedding, Logistic, Model
 from heptad.declare.monitoring import Daily, Monitoring, OnDrift, Weekly
 from heptad.declare.requirements import KPI, Requirements, count, sum
+from heptad.declare.rerank import MMR, Block, Boost, Cap, Explore, Freshness, Pin, Unseen
 from heptad.declare.retrieval import Contrastive, Retrieval, same
 from heptad.declare.review import Prior, Review
 from heptad.declare.schema import Event, Table, lookup
 from heptad.declare.search import Distinct, Nearest, Search
-from heptad.declare.serving import EASE, Cap, CoVisited, Popular, Serving, Unseen
+from heptad.declare.serving import EASE, CoVisited, Popular, Serving
 from heptad.declare.types import Deleted, Id, Image, Key, KnownAt, Ref, RequestId, Time, Vector, Version
 from heptad.errors import (
     DataError,
@@ -68,6 +69,9 @@ __all__ = [
     "EASE",
     "GBDT",
     "KPI",
+    "MMR",
+    "Block",
+    "Boost",
     "Cap",
     "Classification",
     "CoVisited",
@@ -82,6 +86,8 @@ __all__ = [
     "EntitySplit",
     "Evaluation",
     "Event",
+    "Explore",
+    "Freshness",
     "HeptadError",
     "Id",
     "Image",
@@ -94,6 +100,7 @@ __all__ = [
     "Monitoring",
     "Nearest",
     "OnDrift",
+    "Pin",
     "PlanError",
     "Popular",
     "Prior",

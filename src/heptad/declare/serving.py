@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from heptad.declare.rerank import STEPS, Rerank, check_order
 from heptad.declare.wording import is_number, is_whole, listed, shown
 from heptad.errors import DeclarationError
 
 
 def _check_n(thing: str, n: int) -> None:
     if not is_whole(n) or n < 1:
-        example = "hp.Cap('column', 3)" if thing == "Cap" else f"hp.{thing}(100)"
-        raise DeclarationError(f"{thing}.n", "a whole number from 1", shown(n), f"write {example}")
+        raise DeclarationError(f"{thing}.n", "a whole number from 1", shown(n), f"write hp.{thing}(100)")
 
 
 @dataclass(frozen=True)
@@ -64,25 +64,6 @@ Source = Popular | CoVisited | EASE
 
 
 @dataclass(frozen=True)
-class Unseen:
-    """Leaves out what the user has had before."""
-
-
-@dataclass(frozen=True)
-class Cap:
-    """At most ``n`` of the shown items share a value of this static column (a list's first value)."""
-
-    column: str
-    n: int
-
-    def __post_init__(self) -> None:
-        _check_n("Cap", self.n)
-
-
-Rerank = Unseen | Cap
-
-
-@dataclass(frozen=True)
 class Serving:
     """Candidate sources, re-ranking steps in order, and the fallback for an unknown user or a failed part.
 
@@ -95,7 +76,7 @@ class Serving:
     fallback: Popular = Popular()
 
     def __post_init__(self) -> None:
-        for group, types in (("candidates", (Popular, CoVisited, EASE)), ("rerank", (Unseen, Cap))):
+        for group, types in (("candidates", (Popular, CoVisited, EASE)), ("rerank", STEPS)):
             allowed = ", ".join(f"hp.{kind.__name__}" for kind in types)
             if not listed(getattr(self, group)):
                 raise DeclarationError(
@@ -116,6 +97,7 @@ class Serving:
             raise DeclarationError(
                 "Serving.candidates", "distinct names", ", ".join(names), "give one of them name='...'"
             )
+        check_order(tuple(self.rerank))
         if not isinstance(self.fallback, Popular):
             raise DeclarationError(
                 "Serving.fallback", "hp.Popular", shown(self.fallback), "write hp.Popular()"

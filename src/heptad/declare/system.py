@@ -15,11 +15,12 @@ from heptad.declare.labels import Label, Outcome
 from heptad.declare.model import GBDT, AnyModel, Embedding, Logistic, Model
 from heptad.declare.monitoring import Monitoring, OnDrift
 from heptad.declare.requirements import Requirements
+from heptad.declare.rerank import MMR, Cap, Explore, Pin, condition_of
 from heptad.declare.retrieval import Retrieval
 from heptad.declare.review import Review
 from heptad.declare.schema import Event, Field, Table
 from heptad.declare.search import Search
-from heptad.declare.serving import Cap, Serving
+from heptad.declare.serving import Serving
 from heptad.declare.types import Kind, Role
 from heptad.declare.wording import shown
 from heptad.errors import DeclarationError
@@ -197,6 +198,14 @@ class Declaration:
                     f"Data.contextual[{name!r}]", "arguments known when a request comes",
                     f"{request.__name__}.{leak}, {unknown[leak]}", "take it out, or use an aggregate of earlier events",
                 )  # fmt: skip
+        for step in self.serving.rerank if isinstance(self.serving, Serving) else ():
+            for leak in (
+                column for column in _reads(condition_of(step), columns, request) if column in unknown
+            ):
+                raise DeclarationError(
+                    f"Serving.rerank, {type(step).__name__}", "columns known when a request comes",
+                    f"{request.__name__}.{leak}, {unknown[leak]}", "take it out, or use an aggregate of earlier events",
+                )  # fmt: skip
         for name, feature in self.data.dynamic.items():
             for key in (key for side in feature.sides for key in side.keys):
                 if key in unknown and key not in self.data.static:
@@ -277,17 +286,39 @@ class Declaration:
                 "Serving.history", f"a dynamic column of the user's last items: .per({user!r}).last({item!r}, n=50)",
                 shown(serving.history), f"declare it and name it; lists declared: {', '.join(lists) or 'none'}",
             )  # fmt: skip
-        for step in serving.rerank:
-            if isinstance(step, Cap) and step.column not in self.data.static:
-                raise DeclarationError(
-                    f"Cap({step.column!r})", f"a static column: {', '.join(self.data.static) or 'none declared'}",
-                    repr(step.column), "declare it in Data.static, or cap by another column",
-                )  # fmt: skip
+        self._check_rerank(serving)
         if self.requirements.shown > self.requirements.candidates:
             raise DeclarationError(
                 "Requirements.shown", f"at most the {self.requirements.candidates} candidates",
                 str(self.requirements.shown), "ask for more candidates",
             )  # fmt: skip
+
+    def _check_rerank(self, serving: Serving) -> None:
+        static, most = self.data.static, self.requirements.candidates
+        for step in serving.rerank:
+            if isinstance(step, (Cap, MMR)) and step.column not in static:
+                kind, does = type(step).__name__, "cap by" if isinstance(step, Cap) else "compare"
+                raise DeclarationError(
+                    f"{kind}({step.column!r})", f"a static column: {', '.join(static) or 'none declared'}",
+                    repr(step.column), f"declare it in Data.static, or {does} another column",
+                )  # fmt: skip
+            if isinstance(step, MMR) and static[step.column].kind not in _COMPARABLE:
+                raise DeclarationError(
+                    f"MMR({step.column!r})", "a column of vectors, lists, text or ids",
+                    f"{static[step.column]} of kind {static[step.column].kind}", "compare another column",
+                )  # fmt: skip
+            last = (
+                step.position
+                if isinstance(step, Pin)
+                else max(step.positions)
+                if isinstance(step, Explore)
+                else 1
+            )
+            if last > most:
+                raise DeclarationError(
+                    type(step).__name__, f"positions up to the {most} candidates", str(last),
+                    "take a position that is shown",
+                )  # fmt: skip
 
     def _check_review(self) -> None:
         event, columns = self.classification.event, {column for _, column in self.data.columns()}
@@ -349,6 +380,8 @@ class Declaration:
                 f"declare it: contextual=dict({weight.name}={weight})",
             )  # fmt: skip
 
+
+_COMPARABLE = (Kind.VECTOR, Kind.TEXTS, Kind.TEXT, Kind.ID)
 
 #: Families of metrics that either shape of system measures: a name up to its depth.
 _BOTH = frozenset({"auc", "logloss", "ne", "ece"})

@@ -9,7 +9,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from heptad.declare.serving import Cap, Popular
+from heptad.declare.rerank import MMR, Cap, Explore, Unseen
+from heptad.declare.serving import Popular
 from heptad.declare.system import Declaration
 from heptad.errors import DataError
 from heptad.evaluation import calibration
@@ -20,8 +21,10 @@ from heptad.lifecycle.history import History
 from heptad.lifecycle.pairs import Pairs, features_of, pairs_of
 from heptad.lifecycle.prediction import Predicts
 from heptad.lifecycle.training import Trained, settled_requests
+from heptad.plan.rules import rule_name
 from heptad.retrieval.blend import Retriever
-from heptad.serving.rerank import Ranked, rerank
+from heptad.serving.rerank.listed import Ranked
+from heptad.serving.rerank.steps import arranged
 
 #: The model under test, as reports call it.
 MAIN: Final = "heptad"
@@ -65,8 +68,8 @@ def evaluate(
 ) -> Comparison:
     """Every model, and every candidate source alone, on the test pairs.
 
-    Models are ordered as serving orders them: by the declared score, within the declared caps; and by
-    popularity, the fallback's, where the user has no history yet.
+    Models are ordered as serving orders them: by the declared score and re-ranking steps (but without exploration);
+    and by popularity, the fallback's, where the user has no history yet.
     """
     scored: dict[str, tuple[Any, Any]] = dict(source_scores(tested.pairs))
     known = tested.pairs.known[tested.pairs.request]
@@ -75,24 +78,33 @@ def evaluate(
         probability = predictor.predict(tested.columns)
         weight = system.ranking.score.weight
         factor = 1.0 if weight is None else np.asarray(tested.columns[weight.name], np.float64)
-        ordered = _capped(system, tested, probability * factor)
+        ordered = _reranked(system, tested, probability * factor)
         scored[name] = (np.where(known, ordered, fallback), probability)
     return compare(system, tested.pairs, {main: scored.pop(main), **scored})
 
 
-def _capped(system: Declaration, tested: Tested, score: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The score (p,) with minus infinity where the declared caps leave an item out of its request's list."""
-    caps = [step for step in system.retrieval.rerank if isinstance(step, Cap)]
-    if not caps:
-        return score
-    pairs = tested.pairs
-    order = np.lexsort((-score, pairs.request)).astype(np.int64)
-    edges = np.searchsorted(pairs.request[order], np.arange(len(pairs.requests) + 1))
-    ranked = Ranked(pairs.item, tested.columns, ())
+def _reranked(system: Declaration, tested: Tested, score: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What orders the pairs (p,) as serving does; minus infinity where a step leaves an item out.
+
+    It is the score itself, but in requests that a step orders otherwise: there it counts down to 1.
+    """
+    steps, pairs = system.retrieval.rerank, tested.pairs
+    if all(isinstance(step, (Unseen, Explore)) for step in steps):
+        return score  # candidates are proposed without what was seen
+    columns = {step.column: tested.columns[step.column] for step in steps if isinstance(step, (Cap, MMR))}
+    truths = [tested.columns.get(rule_name(place)) for place in range(len(steps))]
+    edges = np.searchsorted(pairs.request, np.arange(len(pairs.requests) + 1))
     out = np.full(len(score), -np.inf)
-    for low, high in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        kept = rerank(caps, order[low:high], ranked)
-        out[kept] = score[kept]
+    for request, (low, high) in enumerate(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)):
+        own, rows = score[low:high], slice(low, high)
+        of_own = {name: values[rows] for name, values in columns.items()}
+        t = int(pairs.requests.t[request])
+        ranked = Ranked(pairs.item[rows], of_own, (), t, system.requirements.shown)
+        order = np.argsort(-own, kind="stable").astype(np.int64)
+        listed, _ = arranged(steps, order, own, ranked, [None if v is None else v[rows] for v in truths])
+        by_score = own[listed.order]
+        counted = np.arange(len(by_score), 0, -1.0)
+        out[low + listed.order] = by_score if (by_score[:-1] >= by_score[1:]).all() else counted
     return out
 
 

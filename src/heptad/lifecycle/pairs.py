@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heptad.declare.serving import Unseen
+from heptad.declare.rerank import Unseen
 from heptad.declare.system import Declaration
 from heptad.lifecycle.history import History
 from heptad.lifecycle.requests import Requests, as_column, factorize
 from heptad.offline.training_set import training_set
 from heptad.plan.batch import Column
+from heptad.plan.rules import rule_columns, rule_inputs
 from heptad.retrieval.blend import Retriever
 from heptad.retrieval.fit import fit_retriever
 
@@ -103,6 +104,7 @@ def features_of(
 ) -> dict[str, NDArray[Any]]:
     """The model's columns for every pair, as of its request's time (or of another ``t`` (p,), to study leaks).
 
+    What re-ranking steps read comes along, each under its `rule_name`.
     Lists that grow with a user's history serve candidate sources, not the model, and are left out.
     """
     framing = system.ranking
@@ -112,9 +114,15 @@ def features_of(
     rows[framing.user.name] = as_column(pairs.requests.user[pairs.request])
     rows[framing.item.name] = as_column(pairs.item)
     rows |= {f"score:{name}": as_column(values) for name, values in pairs.scores.items()}
-    names = model_columns(history)
+    rules = [
+        c for c in rule_columns(system.retrieval.rerank, history.plan, framing.objective.label.event) if c
+    ]
+    names = [*model_columns(history), *(rule.name for rule in rules)]
+    inputs = [name for rule in rules for name in rule_inputs(rule)]
+    plan = history.only(*model_columns(history), *inputs)
     at = pairs.t if t is None else t
-    found = training_set(history.only(*names), history.batches, rows, at, history.offsets_at(at))
+    plan = replace(plan, columns=(*plan.columns, *rules))
+    found = training_set(plan, history.batches, rows, at, history.offsets_at(at))
     return {name: found[name] for name in names}
 
 

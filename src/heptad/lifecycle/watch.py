@@ -29,8 +29,9 @@ def watched(system: Declaration, columns: Mapping[str, NDArray[Any]]) -> dict[st
     The hour and the weekday of a week's requests follow who came, not what changed.
     """
     told = {name for name, feature in system.data.contextual.items() if isinstance(feature, Calendar)}
+    features = {column for _, column in system.data.columns()}  # not what only re-ranking reads
     numbers = {name for name, values in columns.items() if values.dtype == np.float64 and values.ndim == 1}
-    chosen = set(drift_trigger(system).columns) or numbers - told
+    chosen = set(drift_trigger(system).columns) or numbers & features - told
     return {name: values for name, values in columns.items() if name in chosen}
 
 

@@ -105,7 +105,7 @@ class Assembly:
             name = str(node.value)
             if node.op == "column":
                 return out[name]
-            return calendar(name, t) if node.op == "calendar" else _brought(node, request.get(name), n)
+            return calendar(name, t) if node.op == "calendar" else brought(node, request.get(name), n)
 
         for column in self._contextual:
             match column.source:
@@ -246,7 +246,7 @@ def _requested(column: ColumnPlan, request: Mapping[str, Column], n: int) -> NDA
     return _shaped(column, _plain(found))
 
 
-def _brought(node: Node, column: Column | None, n: int) -> NDArray[Any]:
+def brought(node: Node, column: Column | None, n: int) -> NDArray[Any]:
     """A column of the request as an expression reads it; nulls where the request has none."""
     if column is None:
         column = column_of([None] * n, Kind.FLOAT if node.holds == "number" else Kind.TEXT)

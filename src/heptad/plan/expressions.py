@@ -23,10 +23,17 @@ _NUMERIC: Final = frozenset((
 
 
 def expression_column(
-    name: str, expression: Expression, columns: Mapping[str, ColumnPlan], request: type[Event]
+    name: str,
+    expression: Expression,
+    columns: Mapping[str, ColumnPlan],
+    request: type[Event],
+    thing: str | None = None,
 ) -> ColumnPlan:
-    """The column ``name`` of this expression; ``columns`` are those it may read. Raises PlanError."""
-    checked = _Check(f"Data.contextual[{name!r}]", name, columns, request)
+    """The column ``name`` of this expression; ``columns`` are those it may read. Raises PlanError.
+
+    ``thing`` is what an error calls it, where it is no contextual column.
+    """
+    checked = _Check(thing or f"Data.contextual[{name!r}]", name, columns, request)
     root = checked.node(expression)
     if root.holds not in ("number", "category"):
         checked.refuse(

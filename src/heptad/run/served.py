@@ -27,7 +27,7 @@ def answering(
 
 def context_names(plan: Plan, shape: Shape) -> frozenset[str]:
     """The columns a client sends with a request: those of its event that some feature reads or is keyed by."""
-    read = {field.name for field in bare_inputs(plan, shape.read)}
+    read = {field.name for field in bare_inputs(plan, shape.evaluated)}
     return frozenset(name for name in shape.context if name in read or name in shape.required)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from heptad.declare.framing import Ranking
 from heptad.declare.retrieval import Retrieval
+from heptad.declare.serving import Serving
 from heptad.declare.system import Declaration
 
 if TYPE_CHECKING:
@@ -31,7 +32,11 @@ class System(Declaration):
     def __post_init__(self) -> None:
         """Check the steps against each other, and compile: what cannot run is refused where it is written."""
         super().__post_init__()
-        _ = self.plan
+        plan = self.plan
+        if isinstance(self.serving, Serving):
+            from heptad.plan.rules import rule_columns
+
+            rule_columns(self.serving.rerank, plan, self.label.event)
 
     @property
     def plan(self) -> Plan:

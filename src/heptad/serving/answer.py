@@ -28,6 +28,8 @@ class Answer(msgspec.Struct, frozen=True):
     ``flags`` says what was not as usual: ``{"fallback": "unknown user"}``; then probabilities are NaN (null
     in JSON) and scores are counts of events. ``{"features": "as last known"}``: the store did not answer; the model did,
     for what was last read of these keys. ``stage`` is what took too long. ``took_us`` holds microseconds per stage.
+    Scores are those before re-ranking. ``propensities`` are those of the items at their positions where some
+    position explores (record 33); empty where none does, as in a fallback.
     """
 
     request_id: str
@@ -40,6 +42,7 @@ class Answer(msgspec.Struct, frozen=True):
     model_version: str
     plan_hash: str
     took_us: Mapping[str, int]
+    propensities: list[float] = []
 
 
 class Prediction(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from heptad.declare.system import Declaration
 from heptad.declare.types import Role
@@ -24,12 +24,19 @@ class Shape:
     """The columns of a request, by where they come from.
 
     ``read`` are the plan's columns that the model, a rerank step or the score needs, with all they need in
-    turn. ``context`` are the columns a client may send; of these ``required`` are keys of features.
+    turn. ``context`` are the columns a client may send; of these ``required`` are keys of features. ``rules``
+    are what re-ranking computes itself from both.
     """
 
     read: tuple[ColumnPlan, ...]
     context: dict[str, FieldPlan]
     required: tuple[str, ...]
+    rules: tuple[ColumnPlan, ...] = field(default=(), kw_only=True)
+
+    @property
+    def evaluated(self) -> tuple[ColumnPlan, ...]:
+        """The columns that are read, and those that are computed besides."""
+        return *self.read, *self.rules
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -44,8 +51,10 @@ class RequestShape(Shape):
     item: FieldPlan
 
 
-def shape_of(declaration: Declaration, plan: Plan, wanted: Collection[str]) -> RequestShape:
-    """The shape of ranking requests that read at least the columns ``wanted``."""
+def shape_of(
+    declaration: Declaration, plan: Plan, wanted: Collection[str], rules: tuple[ColumnPlan, ...] = ()
+) -> RequestShape:
+    """The shape of ranking requests that read at least the columns ``wanted``, and compute ``rules``."""
     framing = declaration.ranking
     fields = {field.name: field for field in plan.request}
     user, item = fields[framing.user.name], fields[framing.item.name]
@@ -61,7 +70,7 @@ def shape_of(declaration: Declaration, plan: Plan, wanted: Collection[str]) -> R
         for field in plan.request
         if field.role not in (Role.KEY, Role.REQUEST) and field.name not in given and field.lookup is None
     }
-    return RequestShape(read, context, required, user, item)
+    return RequestShape(read, context, required, user, item, rules=rules)
 
 
 def case_shape(plan: Plan, wanted: Collection[str]) -> Shape:

@@ -14,7 +14,8 @@ from heptad.errors import StateError
 from heptad.models.base import Matrix, Vector
 from heptad.serving.narrow import packed, unpacked
 
-FORMAT: Final = 2
+FORMAT: Final = 3
+_WITHOUT_PROPENSITIES: Final = 2  #: read as well: nothing was explored then
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +25,8 @@ class Decision:
     ``items`` are their ids; ``sources`` the score of each source (m,); ``numbers`` (m, d) the number columns
     named by ``columns``; ``categories`` and ``lists`` the other columns (m,); ``p`` and ``scores`` (m,).
     ``shown`` are places of candidates, best first. ``history`` is what the sources were asked with. A fallback
-    has no columns, and only the items shown as candidates.
+    has no columns, and only the items shown as candidates. ``propensities`` are those of ``shown``, in its order;
+    empty where no position explores.
     """
 
     request_id: str
@@ -46,6 +48,7 @@ class Decision:
     numbers: Matrix = field(default_factory=lambda: np.empty((0, 0)))
     categories: Mapping[str, list[Any]] = field(default_factory=dict)
     lists: Mapping[str, list[tuple[Any, ...] | None]] = field(default_factory=dict)
+    propensities: Vector = field(default_factory=lambda: np.empty(0))
 
     @property
     def features(self) -> dict[str, NDArray[Any]]:
@@ -81,6 +84,7 @@ class _Record(msgspec.Struct, array_like=True, frozen=True):
     numbers: bytes
     categories: dict[str, list[Any]]
     lists: dict[str, list[tuple[Any, ...] | None]]
+    propensities: bytes = b""
 
 
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
@@ -97,6 +101,7 @@ def encode(decision: Decision) -> bytes:
             decision.plan_hash, dict(decision.took_us),
             {name: _packed(scores) for name, scores in decision.sources.items()},
             decision.columns, packed(decision.numbers), dict(decision.categories), dict(decision.lists),
+            _packed(decision.propensities) if len(decision.propensities) else b"",
         )
     )  # fmt: skip
 
@@ -105,7 +110,7 @@ def decode(payload: bytes) -> Decision:
     """What `encode` wrote. Raises StateError for anything else."""
     try:
         found = _DECODE(payload)
-        if found.format != FORMAT:
+        if found.format not in (_WITHOUT_PROPENSITIES, FORMAT):
             raise ValueError(f"format {found.format}")
         m = len(found.items)
         return Decision(
@@ -114,10 +119,11 @@ def decode(payload: bytes) -> Decision:
             found.plan_hash, found.took_us, {name: _vector(raw, m) for name, raw in found.sources.items()},
             found.columns, unpacked(found.numbers, m if found.columns else 0, len(found.columns)),
             found.categories, found.lists,
+            _vector(found.propensities, len(found.shown)) if found.propensities else np.empty(0),
         )  # fmt: skip
     except (msgspec.DecodeError, ValueError) as error:
         raise StateError(
-            "prediction log", f"decisions in format {FORMAT}", error,
+            "prediction log", f"decisions in format {_WITHOUT_PROPENSITIES} or {FORMAT}", error,
             "read it with the version of heptad that wrote it",
         ) from error  # fmt: skip
 

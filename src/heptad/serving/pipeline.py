@@ -14,7 +14,6 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from heptad.declare.serving import Cap, Unseen
 from heptad.declare.system import Declaration
 from heptad.declare.types import Kind
 from heptad.errors import DataError, PlanError
@@ -28,7 +27,8 @@ from heptad.serving.columns import bare_inputs, shape_of
 from heptad.serving.counts import CountsFor
 from heptad.serving.decision import Decision
 from heptad.serving.fallback import Fallback
-from heptad.serving.rerank import Ranked, rerank
+from heptad.serving.rerank.listed import Ranked
+from heptad.serving.rerank.steps import Steps
 from heptad.serving.scorer import Scorer
 from heptad.serving.values import blank, checked, context_of, present, repeated
 from heptad.state.store import Meta
@@ -109,12 +109,13 @@ class Pipeline:
         self._reader, self._timer = reader, timer
         serving, weight = declaration.retrieval, declaration.ranking.score.weight
         self._weight = None if weight is None else weight.name
-        wanted = [step.column for step in serving.rerank if isinstance(step, Cap)]
+        self._steps = Steps(serving.rerank, plan, declaration.label.event)
+        wanted = list(self._steps.columns)
         wanted += [] if self._weight is None else [self._weight]
         wanted += [] if scorer is None else list(scorer.encoder.kinds)
-        self.shape = shape_of(declaration, plan, wanted)
-        self._bare = bare_inputs(plan, self.shape.read)
-        self._excludes = any(isinstance(step, Unseen) for step in serving.rerank)
+        self.shape = shape_of(declaration, plan, wanted, self._steps.rules)
+        self._bare = bare_inputs(plan, self.shape.evaluated)
+        self._excludes = self._steps.excludes
         catalogue = _NO_ITEMS if scorer is None else scorer.sources.index.ids[: scorer.sources.known]
         self._fallback = Fallback(serving.fallback, catalogue)
         self._counts = None if scorer is None else CountsFor(scorer.sources.index)
@@ -156,13 +157,14 @@ class Pipeline:
                     [run.history], [run.history] if self._excludes else None, self._counts.of(run.counts)
                 )
                 run.done("candidates")
-                columns = self._features(session, asked, found)
+                request = self._request(asked, found)
+                columns = session.read(request, len(found.items), self.shape.names)
                 run.flags |= STALE if session.degraded else {}
                 run.done("features")
             run.stage = NO_MODEL
             p = self.scorer.probability(self.scorer.encode(columns))
             run.done("model")
-            return self._ranked(run, self.scorer, found, columns, p)
+            return self._ranked(run, self.scorer, found, request, columns, p)
         except Exception as error:  # the answer goes out; whoever called reports the error
             return self._fall_back(run, run.stage, error)
 
@@ -180,7 +182,10 @@ class Pipeline:
             self._fallback.items(1, (), session.counts())
             if self.scorer is not None and self._counts is not None:
                 found = self.scorer.sources.retrieve([()], None, self._counts.of(session.counts()))
-                self.scorer.probability(self.scorer.encode(self._features(session, nobody, found)))
+                request = self._request(nobody, found)
+                columns = session.read(request, len(found.items), self.shape.names)
+                p = self.scorer.probability(self.scorer.encode(columns))
+                self._ranked(Run(nobody, self._timer, session.t), self.scorer, found, request, columns, p)
 
     def _history(self, session: Moment, asked: Asked) -> tuple[Any, ...]:
         """The user's recent items, newest first."""
@@ -191,8 +196,8 @@ class Pipeline:
         ][0]
         return history
 
-    def _features(self, session: Moment, asked: Asked, found: Candidates) -> dict[str, NDArray[Any]]:
-        """The columns read for every candidate, in one read."""
+    def _request(self, asked: Asked, found: Candidates) -> dict[str, Column]:
+        """What the request brings, for every candidate."""
         m = len(found.items)
         fields = self.shape.context
         request: dict[str, Column] = {f.name: blank(f.kind, m) for f in self._bare}
@@ -200,16 +205,19 @@ class Pipeline:
         request |= {name: present(scores) for name, scores in found.columns().items()}
         request[self.shape.user.name] = repeated(asked.user, self.shape.user.kind, m)
         request[self.shape.item.name] = present(found.items)
-        return session.read(request, m, self.shape.names)
+        return request
 
     def _ranked(
-        self, run: Run, scorer: Scorer, found: Candidates, columns: Mapping[str, NDArray[Any]], p: Vector
-    ) -> Outcome:
+        self, run: Run, scorer: Scorer, found: Candidates, request: Mapping[str, Column],
+        columns: Mapping[str, NDArray[Any]], p: Vector,
+    ) -> Outcome:  # fmt: skip
         scores = p if self._weight is None else p * np.nan_to_num(columns[self._weight], nan=0.0)
         order = np.argsort(-scores, kind="stable").astype(np.int64)  # ties in the order of retrieval
         seen = run.history if self._excludes else ()
-        order = rerank(self.declaration.retrieval.rerank, order, Ranked(found.items, columns, seen))
-        shown = order[: run.asked.n]
+        t = 0 if run.t is None else run.t
+        truths = self._steps.truths(columns, request, np.full(len(p), t, np.int64))
+        ranked = Ranked(found.items, columns, seen, t, run.asked.n)
+        shown, propensities = self._steps.shown(order, scores, ranked, truths, run.asked.request_id)
         run.done("rerank")
         held = {c.name: c.holds for c in self.shape.read}
         names = [name for name, holds in held.items() if holds == "number"]
@@ -218,7 +226,7 @@ class Pipeline:
             numbers[:, place] = columns[name]
         return self._outcome(
             run, found.items, shown, scores, p, run.flags, scorer.version, None,
-            sources=found.scores, columns=names, numbers=numbers,
+            propensities=propensities, sources=found.scores, columns=names, numbers=numbers,
             categories={name: columns[name].tolist() for name, holds in held.items() if holds == "category"},
             lists={n: columns[n].tolist() for n, holds in held.items() if holds in ("list", "vector")},
         )  # fmt: skip
@@ -236,15 +244,17 @@ class Pipeline:
 
     def _outcome(
         self, run: Run, items: NDArray[Any], shown: NDArray[np.int64], scores: Vector, p: Vector,
-        flags: Mapping[str, str], version: str, error: Exception | None, **detail: Any,
+        flags: Mapping[str, str], version: str, error: Exception | None, *, propensities: Vector = _NO_ITEMS,
+        **detail: Any,
     ) -> Outcome:  # fmt: skip
         asked, offsets = run.asked, {} if run.meta is None else dict(run.meta.offsets)
         answer = Answer(
             asked.request_id, run.t, offsets, items[shown].tolist(), scores[shown].tolist(),
-            p[shown].tolist(), flags, version, self.plan.hash, run.took,
+            p[shown].tolist(), flags, version, self.plan.hash, run.took, propensities.tolist(),
         )  # fmt: skip
         decision = Decision(
             asked.request_id, run.t, offsets, asked.user, asked.context, list(run.history), items.tolist(),
-            shown.tolist(), scores, p, flags, version, self.plan.hash, run.took, **detail,
+            shown.tolist(), scores, p, flags, version, self.plan.hash, run.took,
+            propensities=propensities, **detail,
         )  # fmt: skip
         return Outcome(answer, decision, error)

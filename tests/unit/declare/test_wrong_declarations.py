@@ -1330,12 +1330,127 @@ def two_sources_of_one_name():
 
 @wrong(
     "Serving.rerank",
-    "some of hp.Unseen, hp.Cap",
+    "some of hp.Unseen, hp.Cap, hp.Block, hp.Boost, hp.Freshness, hp.MMR, hp.Pin, hp.Explore",
     "the class Unseen",
     "write hp.Unseen(...)",
 )
 def a_step_that_is_a_class():
     serving(rerank=[hp.Unseen])
+
+
+@wrong(
+    "Serving.rerank",
+    "hp.Explore once, as the last step",
+    "hp.Cap after it",
+    "move hp.Explore to the end: what is drawn has passed every other step",
+)
+def a_step_after_exploration():
+    serving(rerank=[hp.Explore([3]), hp.Cap("genres", 2)])
+
+
+@wrong(
+    "Serving.rerank",
+    "hp.Freshness before hp.MMR",
+    "hp.Freshness after it",
+    "move it up: it sorts by score, which would undo the variety",
+)
+def a_boost_that_undoes_the_variety():
+    serving(rerank=[hp.MMR("genres"), hp.Freshness("began", half_life="1d")])
+
+
+@wrong(
+    "Block.condition",
+    "an expression over hp.col(...)",
+    "'stock == 0'",
+    "write hp.Block(hp.col('stock') == 0)",
+)
+def a_block_by_text():
+    hp.Block("stock == 0")
+
+
+@wrong(
+    "Boost.condition", "an expression over hp.col(...)", "True", "write hp.Boost(hp.col('on_sale') == 1, 1.2)"
+)
+def a_boost_without_an_expression():
+    hp.Boost(True, 2.0)
+
+
+@wrong("Boost.factor", "a number above 0", "0", "write 1.2 to raise, 0.8 to lower")
+def a_boost_to_nothing():
+    hp.Boost(hp.col("year") > 2000, 0)
+
+
+@wrong(
+    "Freshness.since",
+    "an expression over hp.col(...)",
+    "3",
+    "write hp.Freshness('published', half_life='3d')",
+)
+def a_freshness_since_a_number():
+    hp.Freshness(3, half_life="3d")
+
+
+@wrong("Freshness.half_life", "more than 0", "'0s'", "write '3d'")
+def a_freshness_that_is_gone_at_once():
+    hp.Freshness("began", half_life="0s")
+
+
+@wrong("Freshness.boost", "a number above 0", "-0.5", "write 0.5 for half as much again")
+def a_freshness_that_lowers():
+    hp.Freshness("began", half_life="3d", boost=-0.5)
+
+
+@wrong(
+    "MMR.column", "the name of a static column as text", "the column Film.genres", "write hp.MMR('genres')"
+)
+def an_mmr_of_a_field():
+    hp.MMR(Film.genres)
+
+
+@wrong(
+    "MMR.relevance", "a number from 0 to 1", "7",
+    "write 1.0 for the scores alone, less for more variety",
+)  # fmt: skip
+def an_mmr_of_seven():
+    hp.MMR("genres", relevance=7)
+
+
+@wrong("Pin.what", "an item's id or a condition", "None", "write hp.Pin('p01', 1)")
+def a_pin_of_nothing():
+    hp.Pin(None, 1)
+
+
+@wrong("Pin.position", "a whole number from 1", "0", "write 1 for the top of the list")
+def a_pin_above_the_top():
+    hp.Pin(7, 0)
+
+
+@wrong("Pin.n", "a whole number from 1", "1.5", "write n=1")
+def a_pin_of_one_item_and_a_half():
+    hp.Pin(7, 1, n=1.5)
+
+
+@wrong("Explore.positions", "a list of positions from 1", "3", "write hp.Explore([5, 10])")
+def an_exploration_of_a_number():
+    hp.Explore(3)
+
+
+@wrong("Explore.positions", "a whole number from 1", "0", "write 1 for the top of the list")
+def an_exploration_from_zero():
+    hp.Explore([0])
+
+
+@wrong("Explore.epsilon", "a probability above 0", "0", "write epsilon=0.1")
+def an_exploration_that_never_comes():
+    hp.Explore([1], epsilon=0)
+
+
+@wrong(
+    "Explore.temperature", "a number above 0, or None to draw all alike", "0.0",
+    "write temperature=0.1, in units of the score",
+)  # fmt: skip
+def an_exploration_without_warmth():
+    hp.Explore([1], temperature=0.0)
 
 
 @wrong(
@@ -1658,6 +1773,68 @@ def a_history_that_is_not_declared():
 )
 def a_cap_by_an_undeclared_column():
     system(serving=serving(rerank=[hp.Cap("director", 2)]))
+
+
+@wrong(
+    "MMR('director')",
+    "a static column: none declared",
+    "'director'",
+    "declare it in Data.static, or compare another column",
+)
+def an_mmr_by_an_undeclared_column():
+    system(serving=serving(rerank=[hp.MMR("director")]))
+
+
+@wrong(
+    "MMR('year')",
+    "a column of vectors, lists, text or ids",
+    "Film.year of kind int",
+    "compare another column",
+)
+def an_mmr_of_years():
+    system(static=dict(year=Film.year), serving=serving(rerank=[hp.MMR("year")]))
+
+
+@wrong("Pin", "positions up to the 100 candidates", "101", "take a position that is shown")
+def a_pin_that_nobody_sees():
+    system(serving=serving(rerank=[hp.Pin(7, 101)]))
+
+
+@wrong("Explore", "positions up to the 100 candidates", "200", "take a position that is shown")
+def an_exploration_that_nobody_sees():
+    system(serving=serving(rerank=[hp.Explore([3, 200])]))
+
+
+@wrong(
+    "Serving.rerank, Block",
+    "columns known when a request comes",
+    "Rating.stars, what the label is read from: known only afterwards",
+    "take it out, or use an aggregate of earlier events",
+)
+def a_block_by_what_is_not_known_yet():
+    system(serving=serving(rerank=[hp.Block(hp.col("stars") < 2)]))
+
+
+@wrong(
+    "Serving.rerank, Boost",
+    "number arguments of gt",
+    "col('genres'), a list",
+    "use hp.size or hp.contains",
+    error=PlanError,
+)
+def a_boost_by_a_list():
+    system(static=dict(genres=Film.genres), serving=serving(rerank=[hp.Boost(hp.col("genres") > 2, 2.0)]))
+
+
+@wrong(
+    "Serving.rerank, Pin",
+    "an expression that gives numbers, or 1 and 0",
+    "cross(col('user'), col('film')), a category",
+    "compare it with == or !=",
+    error=PlanError,
+)
+def a_pin_by_a_category():
+    system(serving=serving(rerank=[hp.Pin(hp.cross(hp.col("user"), hp.col("film")), 1)]))
 
 
 @wrong(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -28,6 +29,7 @@ def decisions(draw):
         columns=["a", "b"], numbers=draw(arrays.arrays(np.float64, (3, 2), elements=st.floats(width=64))),
         categories={"maker": draw(st.lists(st.none() | ids, min_size=3, max_size=3))},
         lists={"tags": [("x", "y"), (), None]},
+        propensities=draw(st.just(np.empty(0)) | arrays.arrays(np.float64, (2,), elements=st.floats(0, 1))),
     )  # fmt: skip
 
 
@@ -37,8 +39,8 @@ def same(a: Decision, b: Decision) -> bool:
              "model_version", "plan_hash", "took_us", "columns", "categories", "lists")  # fmt: skip
     return (
         all(getattr(a, name) == getattr(b, name) for name in plain)
-        and [a.scores.tobytes(), a.p.tobytes(), a.numbers.tobytes()]
-        == [b.scores.tobytes(), b.p.tobytes(), b.numbers.tobytes()]
+        and [a.scores.tobytes(), a.p.tobytes(), a.numbers.tobytes(), a.propensities.tobytes()]
+        == [b.scores.tobytes(), b.p.tobytes(), b.numbers.tobytes(), b.propensities.tobytes()]
         and {n: v.tobytes() for n, v in a.sources.items()} == {n: v.tobytes() for n, v in b.sources.items()}
     )
 
@@ -50,6 +52,13 @@ def test_a_decision_comes_back_to_the_last_bit(decision):
 
 def simple(name="r"):
     return Decision(name, 5, {0: 1}, 1, {}, [], [7], [0], np.array([0.5]), np.array([0.5]), {}, "v", "h", {})
+
+
+def test_a_decision_of_the_format_before_is_read_as_one_that_explored_nothing():
+    parts = msgspec.msgpack.decode(encode(simple()))
+    found = decode(msgspec.msgpack.encode([2, *parts[1:-1]]))
+    assert same(found, simple())
+    assert found.propensities.tolist() == []
 
 
 def test_features_are_the_columns_as_they_were_read():
@@ -92,5 +101,5 @@ def test_a_log_that_cannot_be_written_is_reported_and_raises_nothing(tmp_path):
 def test_another_format_is_refused(tmp_path):
     with Log.open(tmp_path) as log:
         log.append([b"\x01"], 1)
-    with pytest.raises(StateError, match="decisions in format 2"):
+    with pytest.raises(StateError, match="decisions in format 2 or 3"):
         list(PredictionLog.open(tmp_path, readonly=True).read())

@@ -1,0 +1,1 @@
+"""Finishing the ranked list: one file per kind of step."""
