@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from heptad.declare.expressions import Expressible, Expression, col
+from heptad.declare.field import Field
+from heptad.declare.types import Kind
 from heptad.declare.wording import is_number, is_whole, listed, shown
 from heptad.errors import DeclarationError
 from heptad.times import duration
@@ -179,6 +182,7 @@ class Explore:
 
 Rerank = Unseen | Cap | Block | Boost | Freshness | MMR | Pin | Explore
 STEPS: Final = (Unseen, Cap, Block, Boost, Freshness, MMR, Pin, Explore)
+_COMPARABLE: Final = (Kind.VECTOR, Kind.TEXTS, Kind.TEXT, Kind.ID)
 
 
 def condition_of(step: Rerank) -> Expression | None:
@@ -209,6 +213,34 @@ def check_order(steps: tuple[Rerank, ...]) -> None:
                 "Serving.rerank", f"hp.{name} before hp.MMR", f"hp.{name} after it",
                 "move it up: it sorts by score, which would undo the variety",
             )  # fmt: skip
+
+
+def check_columns(steps: Iterable[Rerank], static: Mapping[str, Field], most: int) -> None:
+    """Steps name ``static`` columns, of kinds they can compare, and positions up to the ``most`` candidates."""
+    for step in steps:
+        kind = type(step).__name__
+        if isinstance(step, (Cap, MMR)) and step.column not in static:
+            does = "cap by" if isinstance(step, Cap) else "compare"
+            raise DeclarationError(
+                f"{kind}({step.column!r})", f"a static column: {', '.join(static) or 'none declared'}",
+                repr(step.column), f"declare it in Data.static, or {does} another column",
+            )  # fmt: skip
+        if isinstance(step, MMR) and static[step.column].kind not in _COMPARABLE:
+            raise DeclarationError(
+                f"MMR({step.column!r})", "a column of vectors, lists, text or ids",
+                f"{static[step.column]} of kind {static[step.column].kind}", "compare another column",
+            )  # fmt: skip
+        last = (
+            step.position
+            if isinstance(step, Pin)
+            else max(step.positions)
+            if isinstance(step, Explore)
+            else 1
+        )
+        if last > most:
+            raise DeclarationError(
+                kind, f"positions up to the {most} candidates", str(last), "take a position that is shown"
+            )
 
 
 def _expression(thing: str, value: object, fix: str) -> Expression:

@@ -15,7 +15,7 @@ from heptad.declare.labels import Label, Outcome
 from heptad.declare.model import GBDT, AnyModel, Embedding, Logistic, Model
 from heptad.declare.monitoring import Monitoring, OnDrift
 from heptad.declare.requirements import Requirements
-from heptad.declare.rerank import MMR, Cap, Explore, Pin, condition_of
+from heptad.declare.rerank import check_columns, condition_of
 from heptad.declare.retrieval import Retrieval
 from heptad.declare.review import Review
 from heptad.declare.schema import Event, Field, Table
@@ -286,39 +286,12 @@ class Declaration:
                 "Serving.history", f"a dynamic column of the user's last items: .per({user!r}).last({item!r}, n=50)",
                 shown(serving.history), f"declare it and name it; lists declared: {', '.join(lists) or 'none'}",
             )  # fmt: skip
-        self._check_rerank(serving)
+        check_columns(serving.rerank, self.data.static, self.requirements.candidates)
         if self.requirements.shown > self.requirements.candidates:
             raise DeclarationError(
                 "Requirements.shown", f"at most the {self.requirements.candidates} candidates",
                 str(self.requirements.shown), "ask for more candidates",
             )  # fmt: skip
-
-    def _check_rerank(self, serving: Serving) -> None:
-        static, most = self.data.static, self.requirements.candidates
-        for step in serving.rerank:
-            if isinstance(step, (Cap, MMR)) and step.column not in static:
-                kind, does = type(step).__name__, "cap by" if isinstance(step, Cap) else "compare"
-                raise DeclarationError(
-                    f"{kind}({step.column!r})", f"a static column: {', '.join(static) or 'none declared'}",
-                    repr(step.column), f"declare it in Data.static, or {does} another column",
-                )  # fmt: skip
-            if isinstance(step, MMR) and static[step.column].kind not in _COMPARABLE:
-                raise DeclarationError(
-                    f"MMR({step.column!r})", "a column of vectors, lists, text or ids",
-                    f"{static[step.column]} of kind {static[step.column].kind}", "compare another column",
-                )  # fmt: skip
-            last = (
-                step.position
-                if isinstance(step, Pin)
-                else max(step.positions)
-                if isinstance(step, Explore)
-                else 1
-            )
-            if last > most:
-                raise DeclarationError(
-                    type(step).__name__, f"positions up to the {most} candidates", str(last),
-                    "take a position that is shown",
-                )  # fmt: skip
 
     def _check_review(self) -> None:
         event, columns = self.classification.event, {column for _, column in self.data.columns()}
@@ -380,8 +353,6 @@ class Declaration:
                 f"declare it: contextual=dict({weight.name}={weight})",
             )  # fmt: skip
 
-
-_COMPARABLE = (Kind.VECTOR, Kind.TEXTS, Kind.TEXT, Kind.ID)
 
 #: Families of metrics that either shape of system measures: a name up to its depth.
 _BOTH = frozenset({"auc", "logloss", "ne", "ece"})

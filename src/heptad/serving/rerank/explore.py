@@ -10,8 +10,8 @@ still be drawn at a later position. Every other position has propensity 1. A pro
 its position given the items drawn above it; the product over an answer's positions is the probability of the
 whole answer (rounded as float64 is), as inverse propensity scoring needs it: D. Horvitz, D. Thompson, JASA 47,
 1952; A. Swaminathan, T. Joachims, "The self-normalized estimator for counterfactual learning", NIPS 2015; for
-positions whose items were drawn one after the other, J. McInerney et al., KDD 2020. With one explored position it is also the
-probability of the item there whatever else is shown.
+positions whose items were drawn one after the other, J. McInerney et al., KDD 2020. With one explored position
+it is the probability of the item there, whatever else is shown.
 
 The number in [0, 1) that decides a draw is the first 53 bits of BLAKE2b (8 bytes, little-endian, personalized
 "heptad.explore") of "<request id> <position from 1>", divided by 2^53.

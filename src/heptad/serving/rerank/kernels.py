@@ -61,6 +61,23 @@ def by_vectors(worth, units, relevance, picks):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
+def once(starts, codes, distinct):  # type: ignore[no-untyped-def]
+    """Leave of each item's codes ``codes[starts[i]:starts[i + 1]]`` each one only once; both arrays change."""
+    seen_by = np.full(distinct, -1, np.int64)
+    low, to = 0, 0
+    for i in range(len(starts) - 1):
+        high = starts[i + 1]
+        for place in range(low, high):
+            code = codes[place]
+            if seen_by[code] != i:
+                seen_by[code] = i
+                codes[to] = code
+                to += 1
+        low = high
+        starts[i + 1] = to
+
+
+@numba.njit(cache=True, nogil=True)
 def by_values(worth, starts, codes, distinct, relevance, picks):  # type: ignore[no-untyped-def]
     """Greedy MMR by shared values: item i has the codes ``codes[starts[i]:starts[i + 1]]``, none twice."""
     n = len(worth)

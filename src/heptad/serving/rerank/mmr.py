@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from heptad.declare.rerank import MMR
 from heptad.models.base import Vector
-from heptad.serving.rerank.kernels import by_values, by_vectors, unit
+from heptad.serving.rerank.kernels import by_values, by_vectors, once, unit
 from heptad.serving.rerank.listed import Listed, Ranked
 
 
@@ -46,12 +46,10 @@ def _spread(scores: Vector) -> Vector:
 
 def _codes(rows: Sequence[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
     """Each item's distinct values as codes, one after the other, where each item's begin, and how many codes there are."""
-    held = [
-        () if row is None else tuple(dict.fromkeys(row)) if isinstance(row, (tuple, list)) else (row,)
-        for row in rows
-    ]
+    held = [() if row is None else row if isinstance(row, (tuple, list)) else (row,) for row in rows]
     starts = np.zeros(len(held) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, held), np.int64, len(held)), out=starts[1:])
     places: dict[Any, int] = {}
     codes = np.fromiter(map(places.setdefault, chain.from_iterable(held), count()), np.int64, starts[-1])
-    return starts, codes, int(starts[-1])
+    once(starts, codes, len(codes))
+    return starts, codes, len(codes)
