@@ -26,7 +26,7 @@ class Decision:
     named by ``columns``; ``categories`` and ``lists`` the other columns (m,); ``p`` and ``scores`` (m,).
     ``shown`` are places of candidates, best first. ``history`` is what the sources were asked with. A fallback
     has no columns, and only the items shown as candidates. ``propensities`` are those of ``shown``, in its order;
-    empty where no position explores.
+    empty where no position explores. ``n`` is how many items were asked for, 0 where the log does not say.
     """
 
     request_id: str
@@ -49,6 +49,7 @@ class Decision:
     categories: Mapping[str, list[Any]] = field(default_factory=dict)
     lists: Mapping[str, list[tuple[Any, ...] | None]] = field(default_factory=dict)
     propensities: Vector = field(default_factory=lambda: np.empty(0))
+    n: int = 0
 
     @property
     def features(self) -> dict[str, NDArray[Any]]:
@@ -85,6 +86,7 @@ class _Record(msgspec.Struct, array_like=True, frozen=True):
     categories: dict[str, list[Any]]
     lists: dict[str, list[tuple[Any, ...] | None]]
     propensities: bytes = b""
+    n: int = 0
 
 
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
@@ -101,7 +103,7 @@ def encode(decision: Decision) -> bytes:
             decision.plan_hash, dict(decision.took_us),
             {name: _packed(scores) for name, scores in decision.sources.items()},
             decision.columns, packed(decision.numbers), dict(decision.categories), dict(decision.lists),
-            _packed(decision.propensities) if len(decision.propensities) else b"",
+            _packed(decision.propensities) if len(decision.propensities) else b"", decision.n,
         )
     )  # fmt: skip
 
@@ -120,6 +122,7 @@ def decode(payload: bytes) -> Decision:
             found.columns, unpacked(found.numbers, m if found.columns else 0, len(found.columns)),
             found.categories, found.lists,
             _vector(found.propensities, len(found.shown)) if found.propensities else np.empty(0),
+            found.n,
         )  # fmt: skip
     except (msgspec.DecodeError, ValueError) as error:
         raise StateError(

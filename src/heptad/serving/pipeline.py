@@ -255,6 +255,6 @@ class Pipeline:
         decision = Decision(
             asked.request_id, run.t, offsets, asked.user, asked.context, list(run.history), items.tolist(),
             shown.tolist(), scores, p, flags, version, self.plan.hash, run.took,
-            propensities=propensities, **detail,
+            propensities=propensities, n=asked.n, **detail,
         )  # fmt: skip
         return Outcome(answer, decision, error)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from heptad.declare.framing import Ranking
-from heptad.declare.serving import Serving, Unseen
+from heptad.declare.rerank import Unseen
+from heptad.declare.serving import Serving
 from heptad.declare.system import Declaration
 from heptad.retrieval.catalog import id_key
 from heptad.run.describe import call_text

@@ -45,9 +45,11 @@ class Models:
 
 
 def request_of(decision: Decision, framing: object) -> Asked:
-    """The request that a decision answered. How many items it asked for is taken from what was shown."""
+    """The request that a decision answered; where format 2 does not say how many items, as many as were shown."""
     if isinstance(framing, Ranking):
-        return Asked(decision.request_id, decision.user, max(1, len(decision.shown)), decision.context)
+        return Asked(
+            decision.request_id, decision.user, decision.n or max(1, len(decision.shown)), decision.context
+        )
     return Asked(decision.request_id, decision.items[0], 1, decision.context)
 
 

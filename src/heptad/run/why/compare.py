@@ -41,6 +41,7 @@ def differences(logged: Decision, again: Decision) -> list[Difference]:
     found += _rows("model", "score", logged.scores, again.scores, places)
     shown = [[one.items[place] for place in one.shown] for one in (logged, again)]
     found += _listed("shown", *shown)
+    found += _listed("propensities", logged.propensities.tolist(), again.propensities.tolist())
     for name in ("flags", "model_version", "plan_hash"):
         ours, theirs = getattr(logged, name), getattr(again, name)
         if ours != theirs:
