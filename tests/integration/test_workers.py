@@ -194,3 +194,14 @@ def test_a_store_in_memory_cannot_be_shared(tmp_path, registry):
     done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=False)
     assert done.returncode != 0
     assert "use embedded:PATH or redis://" in done.stderr
+
+
+def test_a_scrape_of_any_worker_tells_of_all(tmp_path, registry):
+    with running(tmp_path, registry, f"embedded:{tmp_path / 'state'}") as server:
+        for _ in range(20):
+            ranked(server)
+        for _ in range(6):
+            with server.client() as client:
+                text = client.get("/metrics").text
+            assert 'heptad_request_seconds_count{path="/rank",status="200"} 20.0' in text
+            assert 'version="v0001"' in text

@@ -10,7 +10,7 @@ from pathlib import Path
 from heptad.errors import DataError
 from heptad.serving.door import Access
 from heptad.serving.keys import VARIABLE, read_keys
-from heptad.serving.lines import Lines
+from heptad.serving.lines import STDERR, Lines
 
 
 def access_of(
@@ -32,7 +32,7 @@ def access_of(
             f"--host {host}", "keys, since other machines can reach it", "none",
             f"set {VARIABLE} or --keys FILE, or say --open to let everybody ask and post",
         )  # fmt: skip
-    lines = None if log is None else Lines(None if log == "-" else Path(log), requests=True)
+    lines = None if log is None else Lines(STDERR if log == "-" else Path(log), requests=True)
     return Access(keys=found, per_second=per_second, lines=lines)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from heptad.run.profile import Profile
 from heptad.run.progress import Progress
 from heptad.run.requirements import candidates_row, kpi_and_best_baseline
 from heptad.run.target import Target
+from heptad.serving.keys import VARIABLE
 from heptad.serving.prediction_log import PredictionLog
 from heptad.times import MILLISECOND, duration
 
@@ -93,7 +95,10 @@ def _server(target: Target, profile: Profile, state: Path) -> Iterator[str]:
         sys.executable, "-c", "from heptad.cli.main import main; main()", "serve", target.address,
         "--profile", profile.name, "--config", str(profile.path), "--state", str(state), "--port", "0",
     ]  # fmt: skip
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    unkeyed = {name: value for name, value in os.environ.items() if name != VARIABLE}  # it asks without a key
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=unkeyed
+    ) as process:
         said = []
         try:
             if process.stdout is None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import select
+import threading
 import time
 import traceback
 from contextlib import suppress
@@ -13,8 +15,10 @@ from typing import Any, Final
 
 from heptad.times import format_instant
 
-_STDERR: Final = 2
+STDERR: Final = 2
 _PATH: Final = 200  #: characters of a path that are kept
+_MESSAGE, _TRACEBACK = 500, 2_500  #: of an error; of its traceback the last
+_PAUSE: Final = 1.0  #: seconds between two lines of one kind of error
 
 
 class Lines:
@@ -23,11 +27,20 @@ class Lines:
     ``requests`` False writes errors alone.
     """
 
-    def __init__(self, path: Path | None = None, *, requests: bool = False) -> None:
+    def __init__(self, to: Path | int = STDERR, *, requests: bool = False) -> None:
+        """``to`` is a file, or the descriptor of one that is open and is left open."""
         self._requests = requests
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        self._file = _STDERR if path is None else os.open(path, flags, 0o640)
-        self._own = path is not None
+        self._file = to if isinstance(to, int) else os.open(to, flags, 0o640)
+        self._own = not isinstance(to, int)
+        self._ready = (
+            select.poll()
+        )  # a pipe that is ready takes some 4 KiB without waiting: lines are shorter
+        self._ready.register(self._file, select.POLLOUT)
+        self._told: dict[
+            str, tuple[float, int]
+        ] = {}  #: when an error was last told, and how many were not since
+        self._counting = threading.Lock()
 
     def request(self, method: str, path: str, status: int, seconds: float, request_id: str | None) -> None:
         """One request: what was asked and how it ended, not by whom."""
@@ -46,12 +59,19 @@ class Lines:
         )
 
     def error(self, where: str, error: BaseException) -> None:
-        """An error of our own, or one behind a fallback."""
+        """An error of our own, or one behind a fallback; of one kind, the first of each second, and how many before."""
+        kind, now = type(error).__name__, time.monotonic()
+        with self._counting:
+            since, more = self._told.get(kind, (-_PAUSE, 0))
+            quiet = now - since < _PAUSE
+            self._told[kind] = (since, more + 1) if quiet else (now, 0)
+        if quiet:
+            return
         said = "".join(traceback.format_exception(error))
         self._write(
             {
-                "time": _now(), "kind": "error", "where": where[:_PATH], "error": type(error).__name__,
-                "message": str(error)[:1_000], "traceback": said,
+                "time": _now(), "kind": "error", "where": where[:_PATH], "error": kind,
+                "message": str(error)[:_MESSAGE], "untold": more, "traceback": said[-_TRACEBACK:],
             }
         )  # fmt: skip
 
@@ -65,7 +85,7 @@ class Lines:
                 "time": _now(),
                 "kind": record.levelname.lower(),
                 "where": record.name,
-                "message": record.getMessage(),
+                "message": record.getMessage()[:_MESSAGE],
             }
         )
 

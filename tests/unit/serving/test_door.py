@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import threading
 
 import pytest
@@ -158,6 +159,19 @@ def test_an_error_of_our_own_is_one_line_and_tells_the_client_only_its_kind(tmp_
     assert "in inner" in row["traceback"]
     assert (reply.status, reply.json()["error"]["got"]) == (500, "ValueError")
     assert b"hunter2" not in reply.body
+
+
+def test_a_pipe_that_nobody_reads_stops_nothing_and_a_flood_of_errors_is_one_line():
+    reading, writing = os.pipe()
+    lines = Lines(writing, requests=True)
+    for _ in range(5_000):  # 64 KiB is soon full
+        lines.request("POST", "/rank", 200, 0.001, "abc")
+        lines.error("here", ValueError("again"))
+    os.close(writing)
+    with os.fdopen(reading) as file:
+        kinds = [json.loads(line)["kind"] for line in file]
+    assert kinds.count("error") == 1
+    assert 100 < kinds.count("request") < 5_000
 
 
 def test_an_error_behind_a_fallback_is_logged(service_of, tmp_path):
