@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-import select
+import stat
 import threading
 import time
 import traceback
@@ -31,12 +31,8 @@ class Lines:
         """``to`` is a file, or the descriptor of one that is open and is left open."""
         self._requests = requests
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        self._file = to if isinstance(to, int) else os.open(to, flags, 0o640)
-        self._own = not isinstance(to, int)
-        self._ready = (
-            select.poll()
-        )  # a pipe that is ready takes some 4 KiB without waiting: lines are shorter
-        self._ready.register(self._file, select.POLLOUT)
+        self._file = _unwaiting(to) if isinstance(to, int) else os.open(to, flags, 0o640)
+        self._own = self._file != to
         self._told: dict[
             str, tuple[float, int]
         ] = {}  #: when an error was last told, and how many were not since
@@ -99,6 +95,14 @@ class Lines:
             os.write(
                 self._file, (json.dumps(line) + "\n").encode()
             )  # all ASCII: no character of it ends a line
+
+
+def _unwaiting(descriptor: int) -> int:
+    """A pipe opened anew, for writes that fail where it is full: whoever else writes to it waits as before."""
+    with suppress(OSError):
+        if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            return os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    return descriptor
 
 
 class Handler(logging.Handler):
