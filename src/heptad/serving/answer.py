@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 #: Why a fallback answered.
 UNKNOWN_USER: Final = "unknown user"
 NO_FEATURES: Final = "features unavailable"
+NO_CANDIDATES: Final = "candidates unavailable"
 NO_MODEL: Final = "model unavailable"
 TOO_SLOW: Final = "too slow"
 
@@ -27,7 +28,7 @@ class Answer(msgspec.Struct, frozen=True):
     ``t`` (microseconds UTC) and ``offsets`` name the knowledge; t is null where no state could be read.
     ``flags`` says what was not as usual: ``{"fallback": "unknown user"}``; then probabilities are NaN (null
     in JSON) and scores are counts of events. ``{"features": "as last known"}``: the store did not answer; the model did,
-    for what was last read of these keys. ``stage`` is what took too long. ``took_us`` holds microseconds per stage.
+    for what was last read of these keys. ``{"candidates": "without ease"}``: these sources did not answer. ``stage`` is what took too long. ``took_us`` holds microseconds per stage.
     Scores are those before re-ranking. ``propensities`` are those of the items at their positions where some
     position explores (record 33); empty where none does, as in a fallback.
     """
@@ -64,3 +65,14 @@ class Prediction(msgspec.Struct, frozen=True):
     model_version: str
     plan_hash: str
     took_us: Mapping[str, int]
+
+
+def without(sources: Sequence[str]) -> dict[str, str]:
+    """The flag of an answer whose candidates lack those of some sources; none where all came."""
+    return {"candidates": f"without {', '.join(sources)}"} if sources else {}
+
+
+def missing(flags: Mapping[str, str]) -> tuple[str, ...]:
+    """The sources that `without` says are missing."""
+    said = flags.get("candidates")
+    return () if said is None else tuple(said.removeprefix("without ").split(", "))

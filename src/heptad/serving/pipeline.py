@@ -6,6 +6,7 @@ a logged decision can be recomputed from the log at its (t, o).
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +23,16 @@ from heptad.online.moment import Moment, Moments
 from heptad.plan.batch import Column, column_of
 from heptad.plan.nodes import Plan
 from heptad.retrieval.candidates import Candidates
-from heptad.serving.answer import NO_FEATURES, NO_MODEL, STALE, UNKNOWN_USER, Answer, Prediction
+from heptad.serving.answer import (
+    NO_CANDIDATES,
+    NO_FEATURES,
+    NO_MODEL,
+    STALE,
+    UNKNOWN_USER,
+    Answer,
+    Prediction,
+    without,
+)
 from heptad.serving.columns import bare_inputs, shape_of
 from heptad.serving.counts import CountsFor
 from heptad.serving.decision import Decision
@@ -30,6 +40,7 @@ from heptad.serving.fallback import Fallback
 from heptad.serving.rerank.listed import Ranked
 from heptad.serving.rerank.steps import Steps
 from heptad.serving.scorer import Scorer
+from heptad.serving.sourcing import Sourcing
 from heptad.serving.values import blank, checked, context_of, present, repeated
 from heptad.state.store import Meta
 from heptad.state.tally import Counts
@@ -72,6 +83,7 @@ class Run:
     history: tuple[Any, ...] = ()
     stage: str = NO_FEATURES  #: what is unavailable if it stops now
     flags: dict[str, str] = field(default_factory=dict)
+    error: Exception | None = None  #: of a part that others stand in for
     took: dict[str, int] = field(default_factory=dict)
     _since: int = field(init=False)
 
@@ -94,11 +106,12 @@ class Pipeline:
     """Ranks for one system with one scorer; any number of threads may use one pipeline.
 
     ``scorer`` None is a system without a champion: every answer is the flagged fallback. ``timer`` gives
-    nanoseconds of a steady clock, for the stages' times alone.
+    nanoseconds of a steady clock, for the stages' times alone; ``budget`` is the seconds of the candidate sources.
     """
 
     def __init__(
-        self, declaration: Declaration, plan: Plan, reader: Moments, scorer: Scorer | None, *, timer: Timer = time.perf_counter_ns,
+        self, declaration: Declaration, plan: Plan, reader: Moments, scorer: Scorer | None, *,
+        timer: Timer = time.perf_counter_ns, budget: float = math.inf,
     ) -> None:  # fmt: skip
         if scorer is not None and scorer.plan_hash != plan.hash:
             raise PlanError(
@@ -119,6 +132,7 @@ class Pipeline:
         catalogue = _NO_ITEMS if scorer is None else scorer.sources.index.ids[: scorer.sources.known]
         self._fallback = Fallback(serving.fallback, catalogue)
         self._counts = None if scorer is None else CountsFor(scorer.sources.index)
+        self._sourcing = None if scorer is None else Sourcing(scorer.sources, budget)
 
     def ask(self, user: object, n: int | None, context: Mapping[str, Any] | None, request_id: str) -> Asked:
         """A request from outside, checked. Raises DataError for what a client must mend."""
@@ -151,11 +165,14 @@ class Pipeline:
                 run.done("history")
                 if not run.history:
                     return self._fall_back(run, UNKNOWN_USER, None)
-                if self.scorer is None or self._counts is None:
+                if self.scorer is None or self._counts is None or self._sourcing is None:
                     return self._fall_back(run, NO_MODEL, None)
-                found = self.scorer.sources.retrieve(
-                    [run.history], [run.history] if self._excludes else None, self._counts.of(run.counts)
+                run.stage = NO_CANDIDATES
+                exclude = run.history if self._excludes else ()
+                found, left_out, run.error = self._sourcing.candidates(
+                    run.history, exclude, self._counts.of(run.counts)
                 )
+                run.stage, run.flags = NO_FEATURES, run.flags | without(left_out)
                 run.done("candidates")
                 request = self._request(asked, found)
                 columns = session.read(request, len(found.items), self.shape.names)
@@ -225,7 +242,7 @@ class Pipeline:
         for place, name in enumerate(names):
             numbers[:, place] = columns[name]
         return self._outcome(
-            run, found.items, shown, scores, p, run.flags, scorer.version, None,
+            run, found.items, shown, scores, p, run.flags, scorer.version, run.error,
             propensities=propensities, sources=found.scores, columns=names, numbers=numbers,
             categories={name: columns[name].tolist() for name, holds in held.items() if holds == "category"},
             lists={n: columns[n].tolist() for n, holds in held.items() if holds in ("list", "vector")},

@@ -33,10 +33,12 @@ from heptad.serving.values import blank, checked, entity_columns
 from heptad.serving.writer import Posted
 from heptad.state.store import Store
 from heptad.streams.clock import Clock, Moving
-from heptad.times import duration, format_instant
+from heptad.times import SECOND, duration, format_instant
 
 #: A fallback answers when a ranking has taken this many times the declared p99.
 DEADLINE_P99S: Final = 4
+#: The part of the deadline that candidate sources may take: one in so many.
+SOURCES_SHARE: Final = 4
 #: Rows of one feature read, at most.
 FEATURE_ROWS: Final = 10_000
 
@@ -249,8 +251,10 @@ class Service:
         return f"{self._ids.getrandbits(64):016x}"
 
     def _pipeline_of(self, scorer: Scorer | None) -> Pipeline | Desk:
-        kind = Pipeline if isinstance(self.declaration.framing, Ranking) else Desk
-        return kind(self.declaration, self.plan, self._reader, scorer)
+        if not isinstance(self.declaration.framing, Ranking):
+            return Desk(self.declaration, self.plan, self._reader, scorer)
+        budget = self.deadline / SECOND / SOURCES_SHARE
+        return Pipeline(self.declaration, self.plan, self._reader, scorer, budget=budget)
 
     def _log_it(self, outcome: Outcome, turn: Turn | None) -> Answer | Prediction | None:
         if turn is not None and not turn.take():

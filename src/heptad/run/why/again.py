@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +18,12 @@ from heptad.online.moment import Moment, Moments
 from heptad.plan.batch import Column
 from heptad.plan.nodes import Plan
 from heptad.registry.registry import Registry
+from heptad.retrieval.blend import Retriever
+from heptad.retrieval.source import Asked as Sources
+from heptad.retrieval.source import Proposal
 from heptad.run.served import answering
 from heptad.run.why.recall import Recall, Recalled
-from heptad.serving.answer import NO_FEATURES, NO_MODEL
+from heptad.serving.answer import NO_CANDIDATES, NO_FEATURES, NO_MODEL, missing
 from heptad.serving.decision import Decision
 from heptad.serving.desk import Desk
 from heptad.serving.pipeline import Asked, Outcome, Pipeline
@@ -111,6 +114,9 @@ def _ways(
 ) -> Iterator[tuple[Moments, Scorer | None]]:
     """How it may have come about: with all parts, or with the one failing that its flag names."""
     why = decision.flags.get("fallback")
+    gone = missing(decision.flags)
+    if scorer is not None and scorer.retriever is not None and (gone or why == NO_CANDIDATES):
+        scorer = replace(scorer, retriever=lacking(scorer.retriever, gone or scorer.retriever.names))
     if why == NO_MODEL and scorer is not None:
         yield moment, replace(scorer, classifier=Dead())
     elif why == NO_FEATURES:
@@ -118,6 +124,20 @@ def _ways(
         yield Failing(moment, after=0), scorer
     else:
         yield moment, scorer
+
+
+def lacking(retriever: Retriever, names: Collection[str]) -> Retriever:
+    """The retriever with sources that fail."""
+
+    class Dumb(Retriever):
+        def propose(self, name: str, asked: Sources) -> Proposal:
+            if name in names:
+                raise Failed.then()
+            return super().propose(name, asked)
+
+    found = Dumb(retriever.sources, retriever.index, retriever.total)
+    found.known = retriever.known
+    return found
 
 
 class Failing:

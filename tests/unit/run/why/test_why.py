@@ -14,7 +14,7 @@ from heptad.errors import DataError
 from heptad.registry.registry import Registry
 from heptad.registry.version import Lineage
 from heptad.run.progress import Silent
-from heptad.run.why.again import Dead, Failing, Models, made, request_of, rows_of
+from heptad.run.why.again import Dead, Failing, Models, lacking, made, request_of, rows_of
 from heptad.run.why.recall import Recall
 from heptad.run.why.search import find, last
 from heptad.run.why.why import why
@@ -222,6 +222,24 @@ def test_a_fallback_of_a_part_that_failed_is_reproduced(mine, flag):
         else:
             failed = made(tiny, tiny.plan, Failing(moment, 1), scorer, request_of(decision, tiny.framing))
     assert failed.decision.flags == {"fallback": flag}
+    with Log.open(mine.predictions) as log:
+        log.append([edited(failed.decision, request_id="failed")], 2**60)
+    assert asked_why(mine, "failed")["verdict"] == "reproduced"
+
+
+@pytest.mark.parametrize("names", [("popular",), ("ease", "popular")])
+def test_a_decision_without_some_sources_is_reproduced(mine, names):
+    """As the pipeline logs it when a candidate source, or each of them, does not answer."""
+    decision = mine.decisions[1]
+    with Log.open(mine.profile.log, readonly=True) as log:
+        recall = Recall(tiny.plan, tiny.plan, log, decision.offsets[0], rows_of(decision, tiny), Silent())
+        moment = recall.at(decision.t, decision.offsets[0])
+        scorer = registered(Registry(mine.profile.registry), "tiny", "v0001")
+        dumb = replace(scorer, retriever=lacking(scorer.retriever, names))
+        failed = made(tiny, tiny.plan, moment, dumb, request_of(decision, tiny.framing))
+    all_of_them = len(names) == len(scorer.retriever.names)
+    flags = {"fallback": "candidates unavailable"} if all_of_them else {"candidates": "without popular"}
+    assert failed.decision.flags == flags
     with Log.open(mine.predictions) as log:
         log.append([edited(failed.decision, request_id="failed")], 2**60)
     assert asked_why(mine, "failed")["verdict"] == "reproduced"
