@@ -14,16 +14,16 @@ MOST: Final = 500_000
 class TableRecords:
     """What `Snapshot.records` gives for groups of tables, asked of the store once per change of any table.
 
-    ``Meta.tables`` names what the tables hold: snapshots of one name share records. Threads may ask at once.
+    Snapshots of one generation with as many table rows (``Meta.tables``) share records. Threads may ask at once.
     """
 
     def __init__(self) -> None:
-        self._held: tuple[int, dict[int, dict[bytes, bytes | None]]] = 0, {}
+        self._held: tuple[tuple[bytes, int], dict[int, dict[bytes, bytes | None]]] = (b"", 0), {}
 
     def records(self, snapshot: Snapshot, group: int, keys: Sequence[bytes]) -> list[bytes | None]:
         """The record of each key, as of the snapshot."""
-        name = snapshot.meta.tables
-        if name == 0:  # written by what does not say
+        name = snapshot.generation, snapshot.meta.tables
+        if snapshot.meta.tables == 0:  # none, or not counted
             return snapshot.records(group, keys)
         held, groups = self._held
         if held != name or sum(map(len, groups.values())) > MOST:

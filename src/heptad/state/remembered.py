@@ -28,6 +28,7 @@ class Remembered:
         self.breaker = Breaker() if breaker is None else breaker
         self.failure: StateError | None = None  #: of the last look at the server
         self._newest: Meta | None = None
+        self.generation = b""  #: of the newest
         self._young: _Records = {}
         self._old: _Records = {}
         self._values: dict[int, Any] = {}
@@ -39,7 +40,7 @@ class Remembered:
             try:
                 live = self._store.snapshot()
                 self._check(live.meta)
-                self._newest = live.meta
+                self._newest, self.generation = live.meta, live.generation
                 if self._lost:
                     self._young, self._old, self._values, self._lost = {}, {}, {}, False
             except StateError as error:
@@ -112,6 +113,10 @@ class RememberedSnapshot:
     @property
     def meta(self) -> Meta:
         return self._meta
+
+    @property
+    def generation(self) -> bytes:
+        return self._store.generation if self._live is None else self._live.generation
 
     @property
     def degraded(self) -> bool:

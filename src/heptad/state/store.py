@@ -16,8 +16,8 @@ class Meta:
     ``frontier`` F is the highest applied event time (None before the first). ``offsets`` maps partition to
     the next offset to apply: every record before it is applied, pending or refused. ``pending_from`` is the
     least event time still pending (None for none): a read's t must not pass it. ``state_hash`` is the
-    plan's, and a state of another plan is refused. ``tables`` names what all tables hold: it changes where a row of a
-    table enters, and is never that of another state; 0 says nothing.
+    plan's, and a state of another plan is refused. ``tables`` is how many rows of tables have entered; 0 where it
+    was not counted.
     """
 
     state_hash: str
@@ -75,6 +75,11 @@ class Snapshot(Protocol):
 
     @property
     def meta(self) -> Meta: ...
+    @property
+    def generation(self) -> bytes:
+        """Changes where a state was lost and begun anew, which a server may do under its readers."""
+        ...
+
     @property
     def degraded(self) -> bool:
         """Whether records are as they were last read, because the store does not answer (`state.remembered`)."""

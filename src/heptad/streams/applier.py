@@ -8,7 +8,6 @@ Only records that the log has acknowledged are applied.
 
 from __future__ import annotations
 
-import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -207,10 +206,8 @@ class Applier:
         return Counter({verdict: n for verdict, n in counted if n}), sum(map(len, entered))
 
     def _tables(self, entered: Sequence[Batch]) -> int:
-        """What names the tables' rows after these events: another number where one is a row of a table."""
-        if not any(batch.stream.is_table and len(batch) for batch in entered):
-            return self._meta.tables
-        return self._meta.tables + 1 if self._meta.tables else secrets.randbits(48) + 1  # no other state's
+        """How many rows of tables have entered, these events' among them."""
+        return self._meta.tables + sum(len(batch) for batch in entered if batch.stream.is_table)
 
     def _due(self, now: int | None) -> bool:
         waiting = self._admission.pending_from

@@ -54,6 +54,16 @@ def test_a_record_is_asked_for_once_until_a_table_changes(world):
     assert rows.records(world.snapshot(), 3, [ANN]) == [b"ann two."]
 
 
+def test_a_state_that_was_begun_anew_shares_nothing(world):
+    """Its records hold codes of another dictionary, though it has as many rows."""
+    rows, anew = TableRecords(), world.snapshot()
+    assert rows.records(world.snapshot(), 3, [ANN]) == [b"ann one."]
+    anew.generation = b"another"
+    asked = len(world.asked)
+    assert rows.records(anew, 3, [ANN]) == [b"ann one."]
+    assert world.asked[asked:] == [ANN]
+
+
 def test_what_is_not_named_or_not_of_the_moment_is_not_kept(world):
     rows = TableRecords()
     assert rows.records(world.snapshot(degraded=True), 3, [ANN]) == [b"ann one."]

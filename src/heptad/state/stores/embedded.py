@@ -227,7 +227,7 @@ def discard(path: str | os.PathLike[str]) -> None:
 class EmbeddedSnapshot:
     """An LMDB read transaction: the store as of one commit."""
 
-    degraded = False
+    degraded, generation = False, b""
 
     def __init__(self, txn: Any, state_hash: str, decoded: dict[int, Any], left: Callable[[], None]) -> None:
         self.txn, self._decoded, self._left = txn, decoded, left

@@ -66,7 +66,7 @@ class MemoryStore:
 class MemorySnapshot:
     """The store as of one commit: the live records, under those that later commits replaced."""
 
-    degraded = False
+    degraded, generation = False, b""
 
     def __init__(
         self,

@@ -104,6 +104,10 @@ class RedisSnapshot:
     def meta(self) -> Meta:
         return self._meta
 
+    @property
+    def generation(self) -> bytes:
+        return b"" if self._kept is None else self._kept.generation
+
     def records(self, group: int, keys: Sequence[bytes]) -> list[bytes | None]:
         return self.many([(group, keys)])[0]
 
