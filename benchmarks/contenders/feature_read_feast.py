@@ -1,4 +1,4 @@
-"""Feast's SDK reading fifty numbers per key from its SQLite online store; runs in the contenders' environment."""
+"""Feast's SDK reading fifty numbers per key from its SQLite or Redis online store; runs in the contenders' environment."""
 
 import argparse
 import json
@@ -20,7 +20,7 @@ from measure import peak_mb
 ADS = 5_000
 
 
-def opened(data: Path, folder: str) -> tuple[FeatureStore, list[str]]:
+def opened(data: Path, folder: str, redis: str | None) -> tuple[FeatureStore, list[str]]:
     """A store with one view of fifty features, filled with the expected values of every ad."""
     values = pq.read_table(data / "expected.parquet").to_pandas()
     names = list(values.columns[1:])
@@ -33,9 +33,12 @@ def opened(data: Path, folder: str) -> tuple[FeatureStore, list[str]]:
         schema=[Field(name=name, dtype=Float64) for name in names],
         source=FileSource(path=path, timestamp_field="event_timestamp"),
     )  # fmt: skip
+    online = {"type": "sqlite", "path": f"{folder}/online.db"}
+    if redis is not None:
+        online = {"type": "redis", "connection_string": redis}
     config = RepoConfig(
-        project="bench", provider="local", registry=f"{folder}/registry.db",
-        online_store={"type": "sqlite", "path": f"{folder}/online.db"}, entity_key_serialization_version=3,
+        project="bench", provider="local", registry=f"{folder}/registry.db", online_store=online,
+        entity_key_serialization_version=3,
     )  # fmt: skip
     store = FeatureStore(config=config)
     store.apply([ad, view])
@@ -49,12 +52,13 @@ def main() -> None:
     parser.add_argument("--keys", type=int, required=True)
     parser.add_argument("--reads", type=int, required=True)
     parser.add_argument("--answer", type=Path)
+    parser.add_argument("--redis", help="HOST:PORT of a Redis server, instead of SQLite")
     given = parser.parse_args()
     draw = random.Random(given.keys)
     distinct = [draw.sample(range(ADS), given.keys) for _ in range(min(given.reads, 500))]
     asked = [[{"ad": ad} for ad in ads] for ads in distinct]
     with tempfile.TemporaryDirectory() as folder:
-        store, names = opened(given.data, folder)
+        store, names = opened(given.data, folder, given.redis)
         first = store.get_online_features(features=names, entity_rows=asked[0]).to_dict()
         if given.answer:
             found = {name.split(":")[1]: first[name.split(":")[1]] for name in names}
