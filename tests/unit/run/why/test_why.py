@@ -138,6 +138,9 @@ def segment(directory):
 
 
 def test_a_damaged_prediction_log_is_refused(mine):
+    mine.rewritten(
+        mine.predictions, lambda record: record.payload
+    )  # a frame each, and others after the damaged one
     flip(segment(mine.predictions))
     told = [asked_why(mine, decision.request_id) for decision in mine.decisions]
     refused = [one for one in told if one["verdict"] == "refused"]
