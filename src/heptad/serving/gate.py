@@ -61,9 +61,10 @@ class Line:
                 while len(head := file.read(_LENGTH.size)) == _LENGTH.size:
                     self._hear(_DECODE(file.read(_LENGTH.unpack(head)[0])))
         except (OSError, msgspec.DecodeError):
-            pass
-        self._queue.put(None)
-        self._gone()
+            pass  # nothing more can be understood: `gone` says so to all that wait
+        finally:
+            self._queue.put(None)
+            self._gone()
 
 
 class Gate:
@@ -111,7 +112,7 @@ class _Answering:
                 self._line.say((number, self._intake.standing(), None))
             else:
                 self._intake.doubt()
-        except HeptadError as error:
+        except Exception as error:  # whoever posted is told, and the others go on
             self._line.say((number, None, _told(error)))
 
     def _posted(self, number: int, done: Future[Posted]) -> None:

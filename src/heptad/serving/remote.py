@@ -64,18 +64,15 @@ class RemoteIntake:
 
     def _asked(self, *message: Any) -> Future[Any]:
         number, done = next(self._numbers), Future[Any]()
-        self._waiting[number] = done
-        try:
-            self._say((number, *message))
-        except StateError:
-            self._waiting.pop(number, None)
-            raise
+        self._say((number, *message), done)
         return done
 
-    def _say(self, message: Any) -> None:
-        with self._lock:
+    def _say(self, message: Any, done: Future[Any] | None = None) -> None:
+        with self._lock:  # so that an end of the line finds all that wait for it
             if self._line is None:
                 self._line = self._connected()
+            if done is not None:
+                self._waiting[message[0]] = done
             self._line.say(message)
 
     def _connected(self) -> Line:

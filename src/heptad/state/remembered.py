@@ -46,9 +46,10 @@ class Remembered:
             except StateError as error:
                 live = None
                 self.failed(error)
-        if live is None and self._newest is None:
+        meta = self._newest if live is None else live.meta
+        if meta is None:
             raise self.failure or StateError("the store", "an answer", "none yet", "look at the server")
-        return RememberedSnapshot(self, live, self._newest if live is None else live.meta)
+        return RememberedSnapshot(self, live, meta)
 
     def commit(self, change: Commit) -> None:
         self._store.commit(change)
@@ -106,9 +107,8 @@ class Remembered:
 class RememberedSnapshot:
     """A snapshot of the server, or of what is remembered of it: from the first failure on, the latter."""
 
-    def __init__(self, store: Remembered, live: Snapshot | None, meta: Meta | None) -> None:
-        self._store, self._live = store, live
-        self._meta = Meta("") if meta is None else meta
+    def __init__(self, store: Remembered, live: Snapshot | None, meta: Meta) -> None:
+        self._store, self._live, self._meta = store, live, meta
 
     @property
     def meta(self) -> Meta:

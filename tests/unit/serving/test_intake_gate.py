@@ -79,6 +79,20 @@ def test_without_a_gate_posts_fail_and_go_on_once_there_is_one(path, intake):
         remote.post("Sale", rows(2))
 
 
+class Broken:
+    """An intake that fails as none should."""
+
+    def post(self, stream, rows):
+        raise KeyError(stream)
+
+
+def test_a_failure_that_nobody_foresaw_is_told_too(path):
+    with closing(Gate(Broken(), path)), closing(RemoteIntake(path)) as remote:
+        for _ in range(2):  # and the line goes on
+            with pytest.raises(StateError, match="Sale"):
+                remote.post("Sale", rows(1)).result()
+
+
 class Silent:
     """An intake that takes posts and answers none."""
 
