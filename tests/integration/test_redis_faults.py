@@ -86,6 +86,10 @@ def total(client):
     return answer.json()["columns"]["product_sales_all"][0]
 
 
+def flags_of_features(client):
+    return client.post("/features", json={"user": USER, "product": "p00"}).json()["flags"]
+
+
 def recovered(client):
     """The first answer without a flag; until then each is the model's for features as last known."""
     while (found := rank(client))["flags"]:
@@ -110,7 +114,9 @@ def accepted(client, number):
 def test_a_server_that_hangs_is_answered_for_as_last_known(server, client):
     before, sold = rank(client), total(client)
     assert before["flags"] == {}
+    assert flags_of_features(client) == {}
     server.hang()
+    assert flags_of_features(client) == STALE
     for _ in range(10):
         hung = rank(client)
         assert hung["flags"] == STALE

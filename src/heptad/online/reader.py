@@ -36,12 +36,14 @@ class Clock(Protocol):
 class Answer(NamedTuple):
     """Columns of n rows, and the knowledge they were computed at: time ``t`` and log ``offsets``.
 
-    `Oracle.read(request, t, offsets[0])` gives the same values, to the last bit.
+    `Oracle.read(request, t, offsets[0])` gives the same values, to the last bit; not where they are ``degraded``: the
+    store did not answer, and they are as last known.
     """
 
     values: dict[str, NDArray[Any]]
     t: int
     offsets: Mapping[int, int]
+    degraded: bool = False
 
 
 class Reader:
@@ -66,7 +68,8 @@ class Reader:
         another. Raises ReadError where ``at`` cannot be answered from the states, or a key is missing.
         """
         with self.open(at) as session:
-            return Answer(session.read(request, n), session.t, session.meta.offsets)
+            values = session.read(request, n)
+            return Answer(values, session.t, session.meta.offsets, session.degraded)
 
     @contextmanager
     def open(self, at: int | None = None) -> Iterator[Session]:

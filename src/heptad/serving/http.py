@@ -14,6 +14,7 @@ import msgspec
 
 from heptad.declare.framing import Ranking
 from heptad.errors import DataError, HeptadError, MissingExtra, ReadError, StateError
+from heptad.serving.answer import STALE
 from heptad.serving.door import Access, App, Door, broken, described
 from heptad.serving.lines import Lines
 from heptad.serving.metrics import CONTENT_TYPE, Metrics
@@ -186,6 +187,7 @@ class _Routes:
                 "t": found.t,
                 "time": format_instant(found.t),
                 "offsets": dict(found.offsets),
+                "flags": STALE if found.degraded else {},
                 "columns": columns,
             }
         )

@@ -261,7 +261,12 @@ _FEATURES: Final[Json] = {
         "t": {"type": "integer", "description": "The time of the read, in microseconds UTC."},
         "time": {"type": "string", "format": "date-time"},
         "offsets": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "flags": {
+            "type": "object",
+            "additionalProperties": {"type": "string"},
+            "description": "What was not as usual: features as last known, where the store did not answer.",
+        },
         "columns": {"type": "object", "additionalProperties": {"type": "array"}},
     },
-    "required": ["t", "time", "offsets", "columns"],
+    "required": ["t", "time", "offsets", "flags", "columns"],
 }
