@@ -68,16 +68,9 @@ class Retriever:
         windows: Windows | None = None,
     ) -> Asked:
         """What the sources are asked. ``counts`` and ``windows`` as `retrieve` takes them."""
-        order = self.index.order
-
-        def spread(values: Vector) -> Matrix:
-            held = np.zeros((1, len(order)))
-            held[0, : len(values)] = values[: len(order)]
-            return np.broadcast_to(held, (len(histories), len(order)))
-
-        events: dict[Window | None, Matrix] = {w: spread(values) for w, values in (windows or {}).items()}
-        events[None] = spread(np.zeros(0) if counts is None else counts)
-        return Asked(histories, self.index, order, self.known, exclude, events)
+        shared: dict[Window | None, Vector] = {w: values for w, values in (windows or {}).items()}
+        shared[None] = np.zeros(0) if counts is None else counts
+        return Asked(histories, self.index, self.index.order, self.known, exclude, shared=shared)
 
     def propose(self, name: str, asked: Asked) -> Proposal:
         """The list of one source, of its quota's length."""

@@ -11,7 +11,7 @@ import numpy as np
 from heptad.models.base import Vector
 from heptad.models.items import Ids
 from heptad.retrieval.catalog import ItemIndex
-from heptad.retrieval.source import Asked, Proposal, proposed
+from heptad.retrieval.source import Asked, Proposal, Ranking, proposed
 
 
 class PopularSource:
@@ -27,7 +27,8 @@ class PopularSource:
 
     def __init__(self, index: ItemIndex) -> None:
         self.index = index
-        self._counts: Vector = np.zeros(len(index))
+        self._counts: Vector = np.zeros(0)
+        self._ranking = Ranking()
 
     def observe(self, items: Ids) -> None:
         """Count one event for each of these; an item not met before joins the index."""
@@ -47,6 +48,9 @@ class PopularSource:
 
     def propose(self, asked: Asked, k: int) -> Proposal:
         """By the counts, for every history alike, plus the events asked with."""
+        shared = asked.shared.get(None)
+        if len(asked) == 1 and shared is not None and not len(self._counts):
+            return self._ranking.propose(asked, shared, k, self.evidence)
         return proposed(asked, self.counts(asked.size) + asked.counted(None), k, self.evidence)
 
     def save(self, directory: Path) -> dict[str, object]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +26,9 @@ class Asked:
     """What a source is asked: n histories (ids, newest first) at one state of the index.
 
     ``order`` are the places there are, sorted by item id; those below ``known`` may be proposed without evidence.
-    ``exclude`` are items not to be proposed, per history. ``events`` (n, size) by window are what happened to each
-    item before each request, None: since ever, on top of what a source has observed itself. Any number of threads
-    may read it.
+    ``exclude`` are items not to be proposed, per history. What happened to each item by window, None: since ever, on
+    top of what a source has observed itself, is in ``events`` (n, size) as of each request, or in ``shared`` (at most
+    size,), the same for all of them. Any number of threads may read it.
     """
 
     histories: Histories
@@ -36,7 +36,8 @@ class Asked:
     order: Places
     known: int
     exclude: Histories | None
-    events: Mapping[Window | None, Matrix]
+    events: Mapping[Window | None, Matrix] = field(default_factory=dict)
+    shared: Mapping[Window | None, Vector] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.histories)
@@ -48,12 +49,30 @@ class Asked:
 
     def counted(self, window: Window | None) -> Matrix:
         """(n, size): the events of each item in this window; `DataError` where they did not come with the request."""
-        if window not in self.events:
+        if window in self.events:
+            return self.events[window]
+        if window not in self.shared:
             raise DataError(
                 f"events in {window}", "their counts with the request", "none",
                 "pass windows={window: counts}, for example from WindowCounts.at",
             )  # fmt: skip
-        return self.events[window]
+        return np.broadcast_to(padded(self.shared[window], self.size), (len(self), self.size))
+
+    @cached_property
+    def barred(self) -> Places:
+        """The places that a single request excludes."""
+        places = self.index.places(self.exclude[0]) if self.exclude else np.empty(0, np.int64)
+        return places[(places >= 0) & (places < self.size)]
+
+    def open(self, places: Places, k: int) -> Places:
+        """(1, k): the first of ``places`` that a single request does not exclude, -1 where there are fewer."""
+        head = places[: k + len(self.barred)]
+        if len(self.barred):
+            barred = np.zeros(self.size, np.bool_)
+            barred[self.barred] = True
+            head = head[~barred[head]]
+        head = head[:k]
+        return np.concatenate([head, np.full(k - len(head), -1)])[None] if len(head) < k else head[None]
 
     @cached_property
     def allowed(self) -> Mask:
@@ -98,12 +117,24 @@ class Source(Protocol):
         ...
 
 
+def padded(counts: Vector, size: int) -> Vector:
+    """(size,): the counts of the places, 0 for those at the end that are missing."""
+    if len(counts) == size:
+        return counts
+    out = np.zeros(size)
+    out[: len(counts)] = counts[:size]
+    return out
+
+
 def proposed(asked: Asked, scores: Matrix, k: int, evidence: bool) -> Proposal:
     """The proposal of a source that scores every place: ``scores`` (n, size), not written.
 
     With ``evidence`` only items of a positive score are proposed. Without, also those of the first ``known``
     places.
     """
+    if len(asked) == 1:
+        row = scores[0]
+        return Proposal(_best(asked, row, k, evidence), lambda request, place: row[place])
     ordered = scores[:, asked.order]
     may: Mask = ordered > 0
     if not evidence:
@@ -112,3 +143,59 @@ def proposed(asked: Asked, scores: Matrix, k: int, evidence: bool) -> Proposal:
     places = asked.order[columns] if asked.size else columns
     places[columns < 0] = -1
     return Proposal(places, lambda request, place: scores[request, place])
+
+
+def _best(asked: Asked, scores: Vector, k: int, evidence: bool) -> Places:
+    """The same list for a single request, of whose items few are worth sorting: (1, k)."""
+    may = scores > 0
+    if not evidence:
+        may[: asked.known] = True
+    places = asked.order[may[asked.order]]
+    found = scores[places]
+    most = k + len(asked.barred)
+    if most < len(found):
+        edge = np.partition(found, len(found) - most)[len(found) - most]
+        worth = found >= edge
+        places, found = places[worth], found[worth]
+    return asked.open(places[np.argsort(-found, kind="stable")], k)
+
+
+class Ranking:
+    """The places in the order of counts that requests share: sorted once for counts that cannot be written."""
+
+    def __init__(self) -> None:
+        self._last: Ranked | None = None
+
+    def propose(self, asked: Asked, counts: Vector, k: int, evidence: bool) -> Proposal:
+        """As `proposed` for a single request, by its shared ``counts``."""
+        ranked = self._last
+        if ranked is None or not ranked.holds(asked, counts):
+            self._last = ranked = Ranked.of(asked, counts)
+        places = ranked.places[: ranked.positive] if evidence else ranked.places
+        scores = ranked.scores
+        return Proposal(asked.open(places, k), lambda request, place: scores[place])
+
+
+class Ranked(NamedTuple):
+    """The ``places`` that may be proposed by ``counts``, best first; the first ``positive`` have a count."""
+
+    counts: Vector
+    order: Places
+    known: int
+    scores: Vector  #: (size,): the counts, 0 where they were missing
+    places: Places
+    positive: int
+
+    @classmethod
+    def of(cls, asked: Asked, counts: Vector) -> Ranked:
+        scores = padded(counts, asked.size)
+        places = _best(replace(asked, exclude=None), scores, asked.size, evidence=False)[0]
+        places = places[places >= 0]
+        return cls(
+            counts, asked.order, asked.known, scores, places, int(np.count_nonzero(scores[places] > 0))
+        )
+
+    def holds(self, asked: Asked, counts: Vector) -> bool:
+        """Whether this is what is asked for."""
+        same = self.counts is counts and self.order is asked.order and self.known == asked.known
+        return same and not counts.flags.writeable

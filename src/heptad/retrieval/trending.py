@@ -13,7 +13,7 @@ from heptad.errors import DataError, ReadError
 from heptad.models.base import Vector
 from heptad.models.items import Ids
 from heptad.retrieval.catalog import ItemIndex
-from heptad.retrieval.source import Asked, Proposal, proposed
+from heptad.retrieval.source import Asked, Proposal, Ranking, proposed
 from heptad.retrieval.window import Window
 from heptad.times import format_instant
 
@@ -31,8 +31,12 @@ class TrendingSource:
 
     def __init__(self, window: Window) -> None:
         self.window = window
+        self._ranking = Ranking()
 
     def propose(self, asked: Asked, k: int) -> Proposal:
+        shared = asked.shared.get(self.window)
+        if len(asked) == 1 and shared is not None:
+            return self._ranking.propose(asked, shared, k, self.evidence)
         return proposed(asked, asked.counted(self.window), k, self.evidence)
 
     def save(self, directory: Path) -> dict[str, object]:

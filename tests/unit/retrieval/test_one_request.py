@@ -1,0 +1,88 @@
+"""A single request, which sorts little, gets what the same request gets in a batch: every list, score and tie."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heptad.models.ease import EASE
+from heptad.models.item_knn import ItemKNN
+from heptad.retrieval.blend import Quota, Retriever
+from heptad.retrieval.catalog import ItemIndex
+from heptad.retrieval.learned import LearnedSource
+from heptad.retrieval.popular import PopularSource
+from heptad.retrieval.trending import TrendingSource
+from heptad.retrieval.window import Window
+
+ITEMS = [3, "b", 1, 20, "a", 7, 5, 8, "c", 4]
+NEWER = [2, "aa", 30]
+LEARNED = [20, 1, 7, 5, 8]
+HOUR = Window(60, 10)
+item = st.sampled_from([*ITEMS, *NEWER, "unknown"])
+few = st.integers(1, 8)
+#: Ties, whole and broken numbers, nothing, and more or fewer than there are places.
+counts = st.lists(st.sampled_from([0.0, 0.0, 1.0, 1.0, 2.0, 2.5, 7.0]), max_size=len(ITEMS) + len(NEWER))
+
+
+def made(pairs, quotas, total):
+    index = ItemIndex(ITEMS)
+    users, items = [user for user, _ in pairs], [one for _, one in pairs]
+    sources = {
+        "near": LearnedSource(ItemKNN.fit(users, items, trained_through=0, neighbours=3), index, recent=2),
+        "popular": PopularSource(index),
+        "ease": LearnedSource(EASE.fit(users, items, trained_through=0, regularisation=1.0), index),
+        "trending": TrendingSource(HOUR),
+    }
+    return Retriever(
+        {name: Quota(source, n) for (name, source), n in zip(sources.items(), quotas, strict=True)},
+        index,
+        total,
+    )
+
+
+def bits(candidates, request):
+    part = candidates.of(request)
+    scores = {name: values[part].tobytes() for name, values in candidates.scores.items()}
+    return candidates.items[part].tolist(), candidates.places[part].tolist(), scores
+
+
+def vector(values):
+    out = np.array(values, np.float64)
+    out.flags.writeable = False  # as the counts of a state are: ranked once
+    return out
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.sampled_from(LEARNED)), min_size=1, max_size=20),
+    st.tuples(few, few, few, few),
+    st.integers(1, 14),
+    st.lists(st.tuples(st.lists(item, max_size=5), st.lists(item, max_size=6)), min_size=1, max_size=4),
+    st.lists(st.tuples(counts, counts), min_size=1, max_size=3),
+    st.integers(0, len(NEWER)),
+)
+def test_alone_is_as_in_a_batch(pairs, quotas, total, requests, states, newer):
+    retriever = made(pairs, quotas, total)
+    held = [(vector(all_time), {HOUR: vector(in_window)}) for all_time, in_window in states]
+    for grown in (False, True):
+        if grown:
+            retriever.index.add(NEWER[:newer])
+        for all_time, windows in held:
+            for past, out in requests:  # all see the counts of one state
+                alone = retriever.retrieve([past], [out], all_time, windows=windows)
+                batch = retriever.retrieve([past, past], [out, out], all_time, windows=windows)
+                assert bits(alone, 0) == bits(batch, 1)
+                for name in retriever.names:
+                    asked = retriever.asked([past], [out], all_time, windows)
+                    many = retriever.asked([past, past], [out, out], all_time, windows)
+                    one, two = retriever.propose(name, asked).places, retriever.propose(name, many).places
+                    assert one.tolist() == two[1:].tolist()
+
+
+def test_counts_that_are_written_are_ranked_again():
+    retriever = made([(0, 1)], (1, 3, 1, 1), 3)
+    held = np.zeros(len(ITEMS))
+    held[0] = 1.0
+    assert retriever.retrieve([[]], None, held, only=["popular"]).items.tolist() == [3, 1, 4]
+    held[1] = 2.0
+    assert retriever.retrieve([[]], None, held, only=["popular"]).items.tolist() == ["b", 3, 1]
