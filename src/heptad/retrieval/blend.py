@@ -68,8 +68,8 @@ class Retriever:
         windows: Windows | None = None,
     ) -> Asked:
         """What the sources are asked. ``counts`` and ``windows`` as `retrieve` takes them."""
-        shared: dict[Window | None, Vector] = {w: values for w, values in (windows or {}).items()}
-        shared[None] = np.zeros(0) if counts is None else counts
+        shared: dict[Window | None, Vector] = {None: np.zeros(0) if counts is None else counts}
+        shared.update((windows or {}).items())
         return Asked(histories, self.index, self.index.order, self.known, exclude, shared=shared)
 
     def propose(self, name: str, asked: Asked) -> Proposal:
