@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
 
 import httpx
+import numpy as np
 import pytest
 
+from heptad.models.vision.picture import png
 from heptad.systems.images import data
 
 pytestmark = pytest.mark.slow
@@ -110,14 +113,28 @@ def test_the_champion_is_served(home, summary):
             assert [row["category"] for row in found["items"]] == ["shoes"] * 5
             assert found["embedding"] == summary["index"]["version"]
             assert httpx.post(f"{url}/search", content=b"no picture", timeout=_PATIENCE).status_code == 422
+            row = {"product": 10**9, "kind": "sneaker", "category": "shoes", "colour": None}
+            row["photo"] = base64.b64encode(png(np.full((28, 28), 90, np.uint8))).decode()
+            posted = httpx.post(f"{url}/events/Product", json=row, timeout=_PATIENCE).json()
+            assert posted == {"events": [{"offset": 0, "verdict": "accepted"}]}
+            found = httpx.post(f"{url}/search?n=1", content=base64.b64decode(row["photo"]), timeout=_PATIENCE)
+            assert found.json()["items"][0]["product"] == 10**9
+            assert 'heptad_stage_seconds_count{stage="embed"}' in httpx.get(f"{url}/metrics").text
         finally:
             process.terminate()
         assert process.wait(_PATIENCE) == 0
 
 
-def test_check_says_that_a_search_has_no_events(home):
-    command = [sys.executable, "-m", "heptad.cli.main", "check", "images", "--profile", "small"]
-    done = subprocess.run(command, cwd=home, capture_output=True, text=True, timeout=_PATIENCE, check=False)
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["serve", "images", "--workers", "2"], "leave --workers out"),
+        (["why", "images", "--last"], "a search by pictures, which logs the rows that were posted, and no searches"),
+    ],
+)  # fmt: skip
+def test_what_a_search_does_not_do_says_what_to_do(home, command, said):
+    whole = [sys.executable, "-m", "heptad.cli.main", *command, "--profile", "small"]
+    done = subprocess.run(whole, cwd=home, capture_output=True, text=True, timeout=_PATIENCE, check=False)
     assert done.returncode != 0
-    assert "a search by pictures has no events" in done.stderr
+    assert said in done.stderr
     assert "Traceback" not in done.stderr

@@ -65,8 +65,8 @@ def command(
     state: Path | None, deadline: str | None, keys: Path | None, anyone: bool, rate_limit: float | None,
     log: str | None,
 ) -> None:  # fmt: skip
-    """Serve SYSTEM: rank, features, events and health; a search by pictures answers POST /search. A posted
-    event is acknowledged when the log holds it on disk. SIGTERM finishes the requests at hand and stops.
+    """Serve SYSTEM: rank, features, events and health; a search by pictures answers POST /search, in one process.
+    A posted event or row is acknowledged when the log holds it on disk. SIGTERM finishes the requests at hand and stops.
     """
     access = part("heptad.run.access:access_of")(
         host,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,7 @@ from heptad.times import EARLIEST, LATEST, instant
 
 
 def coerce(kind: Kind, value: Any, size: int = 0) -> Any:
-    """The value as int64, float, bool, text, list of texts or bytes of a vector; null for NaN; 0.0 for -0.0.
+    """The value as int64, float, bool, text, list of texts, bytes of a vector or of a picture (which may be base64); null for NaN; 0.0 for -0.0.
 
     Times may be ISO 8601 with a zone, or microseconds. Raises ValueError or DeclarationError where the value
     is of another kind.
@@ -83,6 +84,14 @@ def _texts_of(value: Any) -> list[str]:
     raise ValueError
 
 
+def _picture_of(value: Any) -> bytes:
+    if isinstance(value, str):
+        return base64.b64decode(value, validate=True)  # its error is a ValueError
+    if isinstance(value, bytes):
+        return value
+    raise ValueError
+
+
 _COERCE: dict[Kind, Callable[[Any], Any]] = {
     Kind.ID: _exact(int, str),
     Kind.TEXT: _exact(str),
@@ -91,4 +100,5 @@ _COERCE: dict[Kind, Callable[[Any], Any]] = {
     Kind.FLOAT: _float_of,
     Kind.TIME: _time_of,
     Kind.TEXTS: _texts_of,
+    Kind.IMAGE: _picture_of,
 }

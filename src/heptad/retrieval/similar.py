@@ -37,6 +37,10 @@ class Embedding:
         alone: Floats = self.backbone.of_pixels(decode(picture)[None])[0]
         return alone
 
+    def kept(self, picture: bytes, *, thing: str = "picture") -> Floats:
+        """(d,) of a new row's picture, kept for the next start; `DataError`, which calls it ``thing``, where it is none."""
+        return self.backbone.kept(picture, thing=thing)
+
     def save(self, directory: Path) -> None:
         """Write the projection, and which backbone it stands on."""
         self.projection.save(directory)

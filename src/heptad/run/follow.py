@@ -23,20 +23,35 @@ def following(
     service: Service, target: Target, profile: Profile, say: Callable[[str], None]
 ) -> Iterator[None]:
     """Serve what the registry says while the block runs. One that cannot be loaded is said, and left alone."""
-    ended = threading.Event()
     registry = Registry(profile.registry)
-    seen = registry.champion_name(target.name)
+
+    def serve() -> None:
+        service.serve(load_champion(registry, target.name, target.system.plan.hash))
+
+    with watching(registry, target.name, serve, say, registry.champion_name(target.name)):
+        yield
+
+
+@contextmanager
+def watching(
+    registry: Registry, name: str, serve: Callable[[], object], say: Callable[[str], None], seen: str | None
+) -> Iterator[None]:
+    """Call ``serve`` for each champion of ``name`` other than the one ``seen`` last, while the block runs.
+
+    One that cannot be served is said, and left alone.
+    """
+    ended = threading.Event()
 
     def follow() -> None:
         nonlocal seen
         while not ended.wait(EVERY):
             try:
-                name = registry.champion_name(target.name)
-                if name is None or name == seen:
+                champion = registry.champion_name(name)
+                if champion is None or champion == seen:
                     continue
-                seen = name
-                service.serve(load_champion(registry, target.name, target.system.plan.hash))
-                say(f"model {name} is served from now on")
+                seen = champion
+                serve()
+                say(f"model {champion} is served from now on")
             except HeptadError as error:
                 say(f"the champion of the registry is not served: {error}")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,11 @@ from heptad.run.source import read
 from heptad.run.stopwatch import Stopwatch
 from heptad.run.summary import data_section, model_row, write_summary
 from heptad.run.target import Target
+from heptad.serving.visual_display import similar_of
 from heptad.times import MILLISECOND, duration
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: Rows a picture in the report is shown with, how many queries it shows, and how many a replay serves.
 ACROSS: Final = 8
@@ -124,20 +128,29 @@ def run_search(
     return summary
 
 
-def load_gallery(target: Target, profile: Profile) -> Gallery:
+def read_rows(target: Target, profile: Profile) -> pa.Table:
     """The rows of the searched table from the profile's source."""
     (stream,) = target.system.plan.streams
-    table = read(profile.sources[stream.name], stream)
+    return read(profile.sources[stream.name], stream)
+
+
+def gallery_from(target: Target, table: pa.Table) -> Gallery:
+    """Those of them that have a picture; a column that the source does not have is null."""
+    (stream,) = target.system.plan.streams
     given = {name: table.column(name).to_pylist() for name in table.column_names}
     absent = {field.name: [None] * len(table) for field in stream.fields if field.name not in given}
     return search.gallery_of(target.system, given | absent)
 
 
+def load_gallery(target: Target, profile: Profile) -> Gallery:
+    """The rows of the profile's source that have a picture."""
+    return gallery_from(target, read_rows(target, profile))
+
+
 def indexed(system: Declaration, gallery: Gallery, embedding: Embedding, features: Floats) -> Similar:
     """All rows findable, with the declared filters."""
-    serving = system.searching
-    names = [field.name for field in serving.filters]
-    similar = Similar(embedding, attributes=names, n=serving.nearest.n, distinct=serving.distinct)
+    similar = similar_of(system, embedding)
+    names = similar.index.attributes
     similar.add(gallery.keys, features, {name: gallery.facts[name] for name in names})
     return similar
 

@@ -19,10 +19,10 @@ from heptad.run.follow import following
 from heptad.run.history import load_history
 from heptad.run.profile import Profile
 from heptad.run.replay import on_time
-from heptad.run.serve_search import visual_service
+from heptad.run.serve_search import check_workers, visual_service
 from heptad.run.target import Target
 from heptad.serving import server
-from heptad.serving.door import Access, Door
+from heptad.serving.door import Access
 from heptad.serving.intake import LocalIntake
 from heptad.serving.lines import Lines
 from heptad.serving.prediction_log import PredictionLog
@@ -62,23 +62,21 @@ def serve(
     """Serve until SIGTERM or SIGINT. ``fresh`` removes the log, the states and the predictions first.
 
     ``state`` is a directory to keep all of these in, instead of where the profile says. After ``deadline``
-    microseconds the fallback answers. A search by pictures keeps nothing: its rows come from the source.
+    microseconds the fallback answers. A search by pictures keeps in its log what was posted and deleted.
     """
     access = access or Access()
     if access.keys is None:
         say(f"no API keys: whoever reaches {host} may ask and post (see heptad serve --help)")
-    if isinstance(target.system.framing, Retrieval):
-        from heptad.serving.visual_http import app
-
-        visual = visual_service(target, profile, say)
-        lines = access.lines or Lines()
-        door = Door(app(visual), access, lines=lines)
-        server.run(visual, door, host, port, lines=lines, ready=lambda url: say(f"ready {url}"))
-        return
+    searches = isinstance(target.system.framing, Retrieval)
+    if searches:
+        check_workers(workers)
     if state is not None:
         profile = replace(profile, log=state / "log", store=f"embedded:{state / 'state'}")
     if fresh:
         forget(profile)
+    if searches:
+        _serve_search(target, profile, host, port, deadline, access, say)
+        return
     limit = deadline_of(target.system) if deadline is None else deadline
     profile = replace(profile, store=within(profile.store, limit))
     if workers > 1:
@@ -88,6 +86,18 @@ def serve(
         return
     with service(target, profile, deadline=deadline, say=say) as running:
         server.serve(running, host, port, access=access, ready=lambda url: say(f"ready {url}"))
+
+
+def _serve_search(
+    target: Target, profile: Profile, host: str, port: int, deadline: int | None, access: Access, say: Say
+) -> None:
+    """The same for a search by pictures."""
+    from heptad.serving.visual_http import app
+
+    with visual_service(target, profile, say, deadline=deadline) as visual:
+        lines = access.lines or Lines()
+        application = app(visual, replace(access, lines=lines))
+        server.run(visual, application, host, port, lines=lines, ready=lambda url: say(f"ready {url}"))
 
 
 @contextmanager

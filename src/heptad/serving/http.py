@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
 
 from heptad.declare.framing import Ranking
-from heptad.errors import DataError, HeptadError, MissingExtra, ReadError, StateError
+from heptad.errors import DataError, MissingExtra
 from heptad.serving.answer import STALE
-from heptad.serving.door import Access, App, Door, broken, described
+from heptad.serving.door import Access, App, Door
 from heptad.serving.lines import Lines
-from heptad.serving.metrics import CONTENT_TYPE, Metrics
+from heptad.serving.metrics import CONTENT_TYPE, Metrics, standing_of
 from heptad.serving.openapi import PATH, openapi
 from heptad.serving.page import page
 from heptad.serving.pipeline import Asked, Outcome
-from heptad.serving.service import Refused, Service
+from heptad.serving.service import Service
 from heptad.serving.turns import Turn
+from heptad.serving.wire import PAGE_HEADERS, body_of, decoded, encoded, handlers, json_of
 from heptad.times import SECOND, format_instant
 
 try:
@@ -41,12 +41,6 @@ ROWS_LIMIT: Final = 10_000
 _FEW_ROWS: Final = 64  #: as many are checked without a thread
 _WORKERS: Final = 4
 _EVENTS_PATH: Final = "/events/{stream}"
-#: The page runs no script and loads nothing.
-_PAGE_HEADERS: Final = {
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-    "x-content-type-options": "nosniff",
-}
-_ENCODE: Final = msgspec.json.Encoder().encode
 
 
 #: A row's values: nothing that a column holds is nested deeper than a list, for several rows a list of lists.
@@ -67,24 +61,13 @@ _RANK: Final = msgspec.json.Decoder(RankRequest)
 _EVENT: Final = msgspec.json.Decoder(Row)
 _FEATURES: Final = msgspec.json.Decoder(Rows)
 _EVENTS: Final = msgspec.json.Decoder(Row | list[Row])
-_STATUS: Final[Mapping[type[HeptadError], HTTPStatus]] = {
-    Refused: HTTPStatus.UNPROCESSABLE_ENTITY,
-    DataError: HTTPStatus.UNPROCESSABLE_ENTITY,
-    ReadError: HTTPStatus.UNPROCESSABLE_ENTITY,
-    StateError: HTTPStatus.SERVICE_UNAVAILABLE,
-}
-_FIXES: Final[Mapping[int, tuple[str, str]]] = {
-    404: ("a path of this service", "see GET / for the paths"),
-    405: ("the path's method", "see GET / for each path's method"),
-}
-
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def app(service: Service, access: Access | None = None, *, body_limit: int = BODY_LIMIT) -> App:
     """The ASGI application of a service, behind its `Door`. `Service.drain` is left to whoever runs it."""
     access = access or Access()
-    lines, metrics = access.lines or Lines(), Metrics(service)
+    lines, metrics = access.lines or Lines(), Metrics(standing_of(service))
     pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="heptad-answer")
     routes = _Routes(service, pool, body_limit, metrics, keyed=access.keys is not None)
 
@@ -111,7 +94,7 @@ def app(service: Service, access: Access | None = None, *, body_limit: int = BOD
             Route("/features", routes.features, methods=["POST"]),
             Route(_EVENTS_PATH, routes.events, methods=["POST"]),
         ],
-        exception_handlers={HeptadError: _refused, HTTPException: _astray, Exception: _broken},
+        exception_handlers=handlers(),
         lifespan=lifespan,
     )
     asking = [route.path for route in inner.routes if isinstance(route, Route) and route.path != _EVENTS_PATH]
@@ -131,32 +114,32 @@ class _Routes:
 
     async def home(self, request: Request) -> Response:
         text = page(self._service, str(request.base_url).rstrip("/"), keyed=self._keyed)
-        return HTMLResponse(text, headers=_PAGE_HEADERS)
+        return HTMLResponse(text, headers=PAGE_HEADERS)
 
     async def live(self, request: Request) -> Response:
         """The process is there; whether it is well, GET /health says."""
-        return _json({"status": "live"})
+        return json_of({"status": "live"})
 
     async def metrics(self, request: Request) -> Response:
         return Response(await self._on_thread(self._metrics.text), media_type=CONTENT_TYPE)
 
     async def health(self, request: Request) -> Response:
-        return _json(await self._on_thread(self._service.health))
+        return json_of(await self._on_thread(self._service.health))
 
     async def openapi(self, request: Request) -> Response:
         """The OpenAPI document of this service; it stays as it is while the service runs."""
         if self._document is None:
-            self._document = _ENCODE(openapi(self._service, rows=ROWS_LIMIT))
+            self._document = encoded(openapi(self._service, rows=ROWS_LIMIT))
         return Response(self._document, media_type="application/json")
 
     async def rank(self, request: Request) -> Response:
         """The ranked answer, or the fallback once the deadline has passed: whichever comes first."""
-        body = _decoded(_RANK, await self._body(request))
+        body = decoded(_RANK, await body_of(request, self._limit))
         return await self._in_time(request, self._service.ask(body.user, body.n, body.context))
 
     async def predict(self, request: Request) -> Response:
         """The decision about an event, or the fallback's once the deadline has passed."""
-        row = _decoded(_EVENT, await self._body(request))
+        row = decoded(_EVENT, await body_of(request, self._limit))
         return await self._in_time(request, self._service.ask_about(row))
 
     def answering(self) -> Route:
@@ -173,16 +156,16 @@ class _Routes:
         done, _ = await asyncio.wait([ranking], timeout=self._service.deadline / SECOND)
         answer = None if done else self._service.too_slow(asked, turn)
         if answer is None:
-            return _json(await ranking)
+            return json_of(await ranking)
         ranking.cancel()  # it is answered for: a thread that has not begun with it need not
-        return _json(answer)
+        return json_of(answer)
 
     async def features(self, request: Request) -> Response:
         """Every column for the rows asked, with the knowledge they were read at."""
-        given = _decoded(_FEATURES, await self._body(request))
+        given = decoded(_FEATURES, await body_of(request, self._limit))
         found = await self._on_thread(self._service.features, given)
         columns = {name: values.tolist() for name, values in found.values.items()}
-        return _json(
+        return json_of(
             {
                 "t": found.t,
                 "time": format_instant(found.t),
@@ -197,7 +180,7 @@ class _Routes:
         stream = request.path_params["stream"]
         if stream not in self._service.streams:
             raise HTTPException(404, f"one of {', '.join(self._service.streams)}")
-        body = _decoded(_EVENTS, await self._body(request))
+        body = decoded(_EVENTS, await body_of(request, self._limit))
         rows = body if isinstance(body, list) else [body]
         if len(rows) > ROWS_LIMIT:
             raise HTTPException(413, f"at most {ROWS_LIMIT} rows")
@@ -213,63 +196,7 @@ class _Routes:
         posted = await asyncio.wrap_future(posting)
         self._metrics.posted(stream, posted.verdicts, time.perf_counter() - began)
         verdicts = zip(posted.offsets, posted.verdicts, strict=True)
-        return _json({"events": [{"offset": offset, "verdict": verdict} for offset, verdict in verdicts]})
+        return json_of({"events": [{"offset": offset, "verdict": verdict} for offset, verdict in verdicts]})
 
     def _on_thread(self, function: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
         return asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
-
-    async def _body(self, request: Request) -> bytes:
-        """The body, refused as soon as it is known to be too long."""
-        body = bytearray()
-        stated = request.headers.get("content-length", "")
-        if stated.isdigit() and int(stated) > self._limit:
-            raise HTTPException(413, f"at most {self._limit} bytes")
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > self._limit:
-                raise HTTPException(413, f"at most {self._limit} bytes")
-        return bytes(body)
-
-
-def _decoded(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
-    try:
-        return decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        said, _, place = str(error).partition(" - at ")
-        raise DataError(
-            f"body {place.strip('`')}".strip(), "JSON as GET / shows it", said, "mend the request's body"
-        ) from error
-
-
-def _json(value: object, status: int = 200) -> Response:
-    return Response(_ENCODE(value), status, media_type="application/json")
-
-
-async def _refused(_: Request, error: Exception) -> Response:
-    if not isinstance(error, HeptadError):
-        raise error
-    status = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
-    body: dict[str, Any] = {"error": described(error)}
-    if isinstance(error, Refused):
-        body["events"] = [{"place": place, **described(one)} for place, one in error.rows.items()]
-    response = _json(body, status)
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        response.headers["retry-after"] = "1"
-    return response
-
-
-async def _astray(request: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException):
-        raise error
-    expected, fix = _FIXES.get(error.status_code, (error.detail, "send less at a time"))
-    if error.status_code == 404 and error.detail != HTTPStatus.NOT_FOUND.phrase:
-        expected, fix = error.detail, "name one of these in the path"
-    thing = f"{request.method} {request.url.path}"
-    wrong = DataError(thing, expected, HTTPStatus(error.status_code).phrase, fix)
-    response = _json({"error": described(wrong)}, error.status_code)
-    response.headers.update(error.headers or {})
-    return response
-
-
-async def _broken(request: Request, error: Exception) -> Response:
-    return _json({"error": described(broken(request.scope, error))}, 500)

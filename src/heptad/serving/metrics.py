@@ -7,8 +7,9 @@ that whichever answers a scrape tells of all: Prometheus's own multi-process mod
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from heptad.errors import MissingExtra
 from heptad.serving.answer import Answer
@@ -35,11 +36,23 @@ _SECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.05, 0.1, 0.
 _ITEMS: Final = (1, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
 
 
-class Metrics:
-    """Counts for one service; any thread may count."""
+class Gauge(NamedTuple):
+    """A number as of now; of one name there may be several, with other values of the same labels."""
 
-    def __init__(self, service: Service) -> None:
-        self._service, self._registry = service, CollectorRegistry()
+    name: str
+    text: str
+    value: float
+    labels: Mapping[str, str] = MappingProxyType({})
+
+
+Standing = Callable[[], Iterable[Gauge]]
+
+
+class Metrics:
+    """Counts for one service; any thread may count. ``standing`` gives the numbers that are read at each scrape."""
+
+    def __init__(self, standing: Standing) -> None:
+        self._standing, self._registry = standing, CollectorRegistry()
         of: dict[str, Any] = {"registry": self._registry}
         self._requests = Histogram(
             "heptad_request_seconds", "Whole requests.", ["path", "status"], buckets=_SECONDS, **of
@@ -76,15 +89,23 @@ class Metrics:
     def answered(self, outcome: Outcome) -> None:
         """An answer, whoever gave it."""
         answer = outcome.answer
-        for stage, took in answer.took_us.items():
+        self.took(answer.took_us)
+        if isinstance(answer, Answer):
+            self._candidates.observe(len(outcome.decision.items))
+        for part, why in answer.flags.items():
+            self.fell_back(part, why)
+
+    def took(self, microseconds: Mapping[str, float]) -> None:
+        """How long the stages of an answer took."""
+        for stage, took in microseconds.items():
             held = self._of_stage.get(stage)
             if held is None:
                 held = self._of_stage[stage] = self._stages.labels(stage)
             held.observe(took / SECOND)
-        if isinstance(answer, Answer):
-            self._candidates.observe(len(outcome.decision.items))
-        for part, why in answer.flags.items():
-            self._fallbacks.labels(part, why).inc()
+
+    def fell_back(self, part: str, why: str) -> None:
+        """An answer that was not as usual, or none in time."""
+        self._fallbacks.labels(part, why).inc()
 
     def posted(self, stream: str, verdicts: Sequence[object], seconds: float) -> None:
         """Acknowledged rows."""
@@ -103,27 +124,44 @@ class Metrics:
             registry = CollectorRegistry()
             multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         now = CollectorRegistry()
-        now.register(_Standing(self._service))
+        now.register(_Read(self._standing))
         return generate_latest(registry) + generate_latest(now)
 
 
-class _Standing(Collector):
-    """How far the states are and which model answers, when asked."""
+class _Read(Collector):
+    """Numbers that are asked for when they are scraped."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, standing: Standing) -> None:
+        self._standing = standing
 
     def collect(self) -> Iterable[Metric]:
-        health = self._service.health()
-        yield GaugeMetricFamily(
-            "heptad_records_behind", "Records in the log and not in the state.", health.lag
-        )
+        families: dict[str, GaugeMetricFamily] = {}
+        for one in self._standing():
+            labels = list(one.labels)
+            family = families.setdefault(one.name, GaugeMetricFamily(one.name, one.text, labels=labels))
+            family.add_metric(list(one.labels.values()), one.value)
+        return families.values()
+
+
+def standing_of(service: Service) -> Standing:
+    """How far the states of a service are, and which model answers, when asked."""
+
+    def read() -> Iterable[Gauge]:
+        health = service.health()
+        yield Gauge("heptad_records_behind", "Records in the log and not in the state.", health.lag)
         if health.frontier_us is not None:
             age = (instant(health.now) - health.frontier_us) / SECOND
-            yield GaugeMetricFamily(
-                "heptad_frontier_age_seconds", "The clock less the newest applied event.", age
-            )
-        yield GaugeMetricFamily("heptad_problems", "Problems that GET /health names.", len(health.problems))
-        model = GaugeMetricFamily("heptad_model_info", "The model that answers.", labels=["version", "plan"])
-        model.add_metric([health.model_version, health.plan_hash], 1)
-        yield model
+            yield Gauge("heptad_frontier_age_seconds", "The clock less the newest applied event.", age)
+        yield problems(len(health.problems))
+        yield model_info(health.model_version, plan=health.plan_hash)
+
+    return read
+
+
+def problems(found: int) -> Gauge:
+    return Gauge("heptad_problems", "Problems that GET /health names.", found)
+
+
+def model_info(version: str, **labels: str) -> Gauge:
+    """Which model answers: its version, and what else names it."""
+    return Gauge("heptad_model_info", "The model that answers.", 1, {"version": version, **labels})

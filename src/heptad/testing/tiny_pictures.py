@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,21 @@ from numpy.typing import NDArray
 import heptad as hp
 from heptad.models.vision.backbone import Backbone
 from heptad.models.vision.memo import Memo
+from heptad.models.vision.projection import Projection
+from heptad.registry.registry import Registry
+from heptad.registry.version import Lineage
+from heptad.retrieval.similar import Embedding
+from heptad.run.profile import Profile
+from heptad.run.source import Source
+from heptad.run.target import Target
+from heptad.serving.visual import VisualService
+from heptad.serving.visual_display import Rows
+from heptad.serving.visual_log import ChangeLog
+from heptad.streams.clock import ReplayClock
+from heptad.streams.log import Log
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 210), "grey": (120, 120, 120)}
 
@@ -78,3 +94,66 @@ class Blocks:
 def backbone(directory: Path) -> Backbone:
     """A backbone that needs no weights; what it computed is kept below ``directory``."""
     return Backbone("efficientnet-lite0", "blocks-1", Blocks(), Memo.open(directory / "blocks.features", 192))
+
+
+def embedding(directory: Path, seed: int = 0, *, network: Backbone | None = None) -> Embedding:
+    """An embedding that learned nothing: its weights are drawn."""
+    draw = np.random.default_rng(seed)
+    arrays = {
+        "mean": np.zeros(192), "spread": np.ones(192), "w1": draw.normal(size=(192, 32)), "b1": np.zeros(32),
+        "w2": draw.normal(size=(32, 6)), "b2": np.zeros(6),
+    }  # fmt: skip
+    projection = Projection(**{name: array.astype(np.float32) for name, array in arrays.items()})
+    return Embedding(network or backbone(directory), projection)
+
+
+def loading(directory: Path) -> Any:
+    """What loads a version of the registry, on the small network."""
+
+    def load(version: Path) -> Embedding:
+        return Embedding(backbone(directory), Projection.load(version))
+
+    return load
+
+
+def searched(n: int = 120) -> Rows:
+    """The same squares as a service is given them."""
+    held = rows(n)
+    return Rows(held.pop("square"), held.pop("picture"), held)
+
+
+def opened(directory: Path, *, first: Embedding | None = None, n: int = 40) -> VisualService:
+    """A service on a log under ``directory``, with ``n`` squares and the model v0001."""
+    log = ChangeLog(Log.open(directory / "log"), squares.plan.stream("Square"))
+    service = VisualService("squares", squares, log, ReplayClock(0), deadline=60_000_000)
+    service.serve(first or embedding(directory), "v0001", searched(n))
+    return service
+
+
+def table(n: int = 40) -> pa.Table:
+    """The squares as the source of a profile."""
+    import pyarrow as pa
+
+    return pa.table(rows(n))
+
+
+def deployed(directory: Path) -> tuple[Target, Profile]:
+    """The system and a profile, everything under ``directory``."""
+    source = Source("Square", "python:...", function=f"{__name__}:table")
+    target = Target("squares", squares, sys.modules[__name__], directory, "Squares.", "squares")
+    profile = Profile(
+        "dev", directory / "heptad.toml", "wall", directory / "log", "memory:", directory / "registry", {"Square": source}
+    )  # fmt: skip
+    return target, profile
+
+
+def registered(directory: Path, seeds: tuple[int, ...] = (0, 1)) -> Registry:
+    """A registry with a version for each seed, the first of them champion."""
+    registry = Registry(directory / "registry")
+    for seed in seeds:
+        version = registry.register(
+            "squares", embedding(directory, seed).save, metrics={}, lineage=Lineage("", "", "", 0), time=0
+        )
+        if version.name == "v0001":
+            registry.promote("squares", version.name, time=0, reason="test")
+    return registry

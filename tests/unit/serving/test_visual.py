@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import httpx
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heptad.models.vision.picture import LARGEST_BYTES
-from heptad.models.vision.projection import Projection
-from heptad.retrieval.similar import Embedding, Similar
 from heptad.serving.visual import VisualService
 from heptad.serving.visual_http import app
 from heptad.testing import tiny_pictures as tiny
@@ -22,17 +19,9 @@ ROWS = tiny.rows(40)
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory) -> VisualService:
-    draw = np.random.default_rng(0)
-    arrays = {
-        "mean": np.zeros(192), "spread": np.ones(192), "w1": draw.normal(size=(192, 32)), "b1": np.zeros(32),
-        "w2": draw.normal(size=(32, 6)), "b2": np.zeros(6),
-    }  # fmt: skip
-    projection = Projection(**{name: array.astype(np.float32) for name, array in arrays.items()})
-    embedding = Embedding(tiny.backbone(tmp_path_factory.mktemp("memo")), projection)
-    similar = Similar(embedding, attributes=["size"], n=20, distinct=0.9999)
-    similar.add(ROWS["square"], embedding.features(ROWS["picture"]), {"size": ROWS["size"]})
-    facts = {key: {"colour": ROWS["colour"][key], "size": ROWS["size"][key]} for key in ROWS["square"]}
-    return VisualService("squares", similar, key="square", facts=facts, shown=5, model="v0001")
+    one = tiny.opened(tmp_path_factory.mktemp("squares"))
+    yield one
+    one.drain()
 
 
 def call(service, method="POST", path="/search", **options):

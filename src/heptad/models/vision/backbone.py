@@ -77,6 +77,12 @@ class Backbone:
         rows = [found[digest] for digest in digests]
         return np.stack(rows) if rows else np.empty((0, WIDTHS[self.name]), np.float32)
 
+    def kept(self, picture: bytes, *, thing: str = "picture") -> Features:
+        """(width,) of one picture, computed now and kept: whether it was before costs more to find out."""
+        row: Features = self.of_pixels(decode(picture, thing=thing)[None])[0]
+        self._memo.add({hashlib.sha256(picture).digest(): row})
+        return row
+
     def of_pixels(self, pixels: NDArray[np.uint8]) -> Features:
         """(n, width) of pictures that are decoded already, (n, SIDE, SIDE, 3); nothing is kept."""
         found: Features = self._session.run(None, {"pixels": to_input(pixels)})[0]

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from heptad.declare.retrieval import Retrieval
 from heptad.errors import DataError
 from heptad.run.history import load_history
 from heptad.run.load.bodies import lines_of, path_of, requests_of
@@ -19,11 +20,13 @@ from heptad.run.load.saturation import find_saturation
 from heptad.run.load.trend import halves, slope
 from heptad.run.profile import load_profile
 from heptad.run.progress import Progress
+from heptad.run.search import load_gallery
 from heptad.run.target import load_target
 from heptad.times import MILLISECOND, duration
 
 #: Different requests drawn from a system's history, at most.
 REQUESTS: Final = 5_000
+PICTURES: Final = 500  #: of a search by pictures
 #: Windows from which a trend is told.
 _WINDOWS: Final = 4
 
@@ -31,6 +34,8 @@ _WINDOWS: Final = 4
 def bodies_of_system(name: str, profile: str, config: Path | None) -> tuple[list[bytes], str]:
     """Requests made of a system's newest history, and the path they are posted to."""
     target = load_target(name)
+    if isinstance(target.system.framing, Retrieval):
+        return load_gallery(target, load_profile(target, profile, config)).pictures[:PICTURES], "/search"
     history = load_history(target.system.plan, load_profile(target, profile, config)).history
     event = target.system.label.event.__name__
     return requests_of(target, history.batches[event], REQUESTS), path_of(target)

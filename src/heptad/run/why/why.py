@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from heptad.errors import HeptadError, StateError
+from heptad.declare.retrieval import Retrieval
+from heptad.errors import DataError, HeptadError, StateError
 from heptad.registry.registry import Registry
 from heptad.run.profile import Profile
 from heptad.run.progress import Progress
@@ -42,8 +43,14 @@ def why(
 ) -> dict[str, Any]:
     """The account of a request, of the newest for None; ``verdict`` says whether it was reproduced.
 
-    Raises DataError where no such request was logged, or ``other`` cannot answer it.
+    Raises DataError where no such request was logged, or ``other`` cannot answer it, and for a search by pictures.
     """
+    if isinstance(target.system.framing, Retrieval):
+        raise DataError(
+            f"heptad why {target.name}", "a system that logs its decisions: a ranking or a classification",
+            "a search by pictures, which logs the rows that were posted, and no searches",
+            "post the picture to /search again: the answer names its model, its embedding and every cosine",
+        )  # fmt: skip
     try:
         found = last(profile) if request_id is None else find(profile, request_id, progress)
     except StateError as error:
