@@ -18,6 +18,7 @@ COMMANDS = {
     "build": "Write a training set to a Parquet file, within a limit of memory.",
     "check": "Measure every number the system requires.",
     "bench-serve": "Load a running server and measure what it answers.",
+    "retrain": "Train a challenger from what a deployment has logged.",
     "why": "Make a logged decision again, and explain it.",
     "explain": "Print the compiled plan.",
     "design": "Write the seven-step design document.",

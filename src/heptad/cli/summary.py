@@ -29,6 +29,7 @@ def show_summary(console: Console, summary: Mapping[str, Any]) -> None:
     before: object = None
     for make in (
         _rows,
+        _feedback,
         _metrics,
         _paired,
         _slices,
@@ -88,6 +89,20 @@ def _rows(summary: Mapping[str, Any]) -> list[Any]:
     return [Text.assemble((f"{summary.get('system', '')}  ", "bold"), said)]
 
 
+def _feedback(summary: Mapping[str, Any]) -> list[Any]:
+    """What became of the impressions, and how the served features compare with those recomputed."""
+    found, said = summary.get("feedback"), summary.get("difference")
+    if not found or not said:
+        return []
+    others = ", ".join(f"{_number(n)} {name}" for name, n in found.items() if name != "impressions" and n)
+    differ = ", ".join(f"{name} in {_number(n)}" for name, n in said["differ"].items())
+    degraded = f"; {_number(said['degraded'])} rows of degraded answers" if said["degraded"] else ""
+    return [
+        f"shown    {_number(found['impressions'])} impressions: {others or 'none that teaches'}",
+        f"served   {_number(said['compared'])} feature values beside those recomputed: {differ or 'none'} differ{degraded}",
+    ]
+
+
 def _metrics(summary: Mapping[str, Any]) -> list[Any]:
     metrics = summary.get("metrics")
     return [_scores(metrics, summary.get("intervals", {}), "models")] if metrics else []
@@ -145,6 +160,9 @@ def _gate(summary: Mapping[str, Any]) -> list[Any]:
         return []
     verdict = Text("gate     passed", "green") if gate["passed"] else Text("gate     refused", "bold red")
     marks = {True: Text("passed", "green"), False: Text("refused", "red")}
+    if (made := summary.get("challenger")) is not None:
+        against = f", tested against {summary['against']}" if summary.get("against") else ""
+        verdict.append(f": {made['name']} is {made['stage']}{against}", style="default")
     table = _table("check", "measured", "verdict", "why")
     for check in gate.get("checks", ()):
         table.add_row(

@@ -6,22 +6,36 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from heptad.declare.system import Declaration
+from heptad.errors import DataError
 from heptad.evaluation.gate import Verdict
 from heptad.lifecycle.comparison import Comparison
 from heptad.lifecycle.evaluate import MAIN, decide
 from heptad.lifecycle.feedback import Difference, Report, difference, feedback, learned_from, recomputed
 from heptad.lifecycle.history import History
+from heptad.lifecycle.prediction import Predictor
 from heptad.lifecycle.task import task_of
 from heptad.lifecycle.training import Effort, Rows, Trained
 from heptad.registry.registry import Registry
 from heptad.registry.version import Lineage, Version
+from heptad.retrieval.blend import Retriever
 from heptad.serving.decision import Decision
 from heptad.serving.scorer import Scorer
+from heptad.times import format_instant
 
 CHAMPION: Final = "champion"
+
+
+class Champion(Protocol):
+    """What a challenger is compared with: a system that was trained, or one that was loaded to serve."""
+
+    @property
+    def retriever(self) -> Retriever | None: ...
+
+    @property
+    def predictor(self) -> Predictor: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +111,7 @@ def challenge(
     name: str,
     system: Declaration,
     history: History,
-    champion: Trained,
+    champion: Champion | None,
     *,
     now: int,
     held_back: int,
@@ -107,7 +121,7 @@ def challenge(
     decisions: Iterable[Decision] | None = None,
     logged: bool = False,
 ) -> Attempt:
-    """Train on what came before ``now - held_back``, test on the rest beside the champion, and decide.
+    """Train on what came before ``now - held_back``, test on the rest beside the champion, if there is one, and decide.
 
     Where labels lag, all of it is earlier by the lag: what is tested on must be settled by ``now``.
 
@@ -124,15 +138,26 @@ def challenge(
         trained = task.train(known, system, cut, effort=effort, corrupt=corrupt, all_others=False)
     else:
         found = feedback(known, system, decisions, cut)
+        if not len(found):
+            raise DataError(
+                "feedback", f"impressions that name their request, settled by {format_instant(cut)}",
+                f"none that taught: {found.report}", "wait for more of them, or test on a shorter time",
+            )  # fmt: skip
         report, differing = found.report, difference(found, recomputed(known, system, found))
         trained = learned_from(known, system, found, cut, logged=logged)
     tested = task.evaluation_set(known, system, trained, cut, now, most=effort.requests)
-    theirs = task.tested_on(known, system, champion.retriever, tested.pairs)
-    ours = task.evaluate(system, tested, {MAIN: trained.predictor, **trained.others})
-    old = task.evaluate(system, theirs, {MAIN: champion.predictor})
-    contenders = dict(ours.contenders) | {CHAMPION: old.contenders[MAIN]}
-    comparison = Comparison(ours.pairs, contenders, ours.clusters)
+    if not len(tested.pairs):
+        raise DataError(
+            "retraining", f"requests with a true label from {format_instant(cut)} on", "none", "test on a longer time"
+        )  # fmt: skip
+    comparison = task.evaluate(system, tested, {MAIN: trained.predictor, **trained.others})
+    if champion is not None:
+        theirs = task.tested_on(known, system, champion.retriever, tested.pairs)
+        old = task.evaluate(system, theirs, {MAIN: champion.predictor})
+        contenders = dict(comparison.contenders) | {CHAMPION: old.contenders[MAIN]}
+        comparison = Comparison(comparison.pairs, contenders, comparison.clusters)
+    against = None if champion is None else CHAMPION
     version, verdict = register(
-        registry, name, system, known, trained, comparison, CHAMPION, time=now, reason=reason
+        registry, name, system, known, trained, comparison, against, time=now, reason=reason
     )
     return Attempt(trained, comparison, verdict, version, report, differing)
