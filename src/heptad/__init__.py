@@ -50,7 +50,7 @@ from heptad.declare.retrieval import Contrastive, Retrieval, same
 from heptad.declare.review import Prior, Review
 from heptad.declare.schema import Event, Table, lookup
 from heptad.declare.search import Distinct, Nearest, Search
-from heptad.declare.serving import EASE, CoVisited, Popular, Serving
+from heptad.declare.serving import EASE, CoVisited, Popular, Serving, Trending
 from heptad.declare.types import Deleted, Id, Image, Key, KnownAt, Ref, RequestId, Time, Vector, Version
 from heptad.errors import (
     DataError,
@@ -118,6 +118,7 @@ __all__ = [
     "Table",
     "Time",
     "TimeSplit",
+    "Trending",
     "Unseen",
     "Vector",
     "Version",

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import heptad as hp
 from heptad.lifecycle.retrain import scorer_of
 from heptad.lifecycle.task import split_at, task_of
 from heptad.lifecycle.training import Effort
@@ -89,6 +90,22 @@ def test_a_thousand_rankings(tmp_path):
     )
     told = why(target, profile, None, progress=Silent())
     assert told["says"] == "reproduced: every bit"
+
+
+def test_rankings_with_trending_items(tmp_path):
+    """What trended is counted from the states when it is served, and from the log when it is explained."""
+    sources = [hp.EASE(20, penalty=20.0), hp.Trending(10, over="3d"), hp.Trending(10, over="9h", name="now")]
+    serving = replace(world.STEPS["serving"], candidates=[*sources, hp.Popular(20)])
+    target = world.target(world.world(serving=serving))
+    served(target, world.history(target.system.plan), tmp_path, world.CUT, 150)
+    same, every, _ = reproduced(target, Registry(tmp_path / "registry"), tmp_path / "live")
+    assert (same, every) == (150, 150)
+    with PredictionLog.open(tmp_path / "live" / "predictions", readonly=True) as kept:
+        ranked = [decision.sources for decision in kept.read() if not decision.flags]
+    assert all((one["now"] <= one["trending"]).all() for one in ranked)
+    assert all((one["trending"] <= one["popular"]).all() for one in ranked)
+    for some, more in (("now", "trending"), ("trending", "popular")):
+        assert any((one[some] < one[more]).any() and one[some].any() for one in ranked)
 
 
 def test_a_thousand_reviews(tmp_path):

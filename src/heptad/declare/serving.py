@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from heptad.algebra.window import Window
 from heptad.declare.rerank import STEPS, Rerank, check_order
 from heptad.declare.wording import is_number, is_whole, listed, shown
 from heptad.errors import DeclarationError
+from heptad.times import default_hop, duration
 
 
 def _check_n(thing: str, n: int) -> None:
@@ -23,6 +25,39 @@ class Popular:
 
     def __post_init__(self) -> None:
         _check_n("Popular", self.n)
+
+
+@dataclass(frozen=True)
+class Trending:
+    """The items with the most events in the last ``over`` before the request; none without an event in it.
+
+    The window is that of every feature: hop-aligned at its tail, exact at its head.
+    """
+
+    n: int = 100
+    over: str = "7d"
+    name: str = "trending"
+
+    def __post_init__(self) -> None:
+        _check_n("Trending", self.n)
+        if not isinstance(self.over, str) or self.over == "all":
+            raise DeclarationError(
+                "Trending.over",
+                "a width such as '1h' or '7d'",
+                shown(self.over),
+                "use hp.Popular for all time",
+            )
+        Window.of(self.over)
+
+    @property
+    def width(self) -> int:
+        """Microseconds."""
+        return duration(self.over)
+
+    @property
+    def hop(self) -> int:
+        """Microseconds."""
+        return default_hop(self.width)
 
 
 @dataclass(frozen=True)
@@ -60,7 +95,7 @@ class EASE:
             )
 
 
-Source = Popular | CoVisited | EASE
+Source = Popular | Trending | CoVisited | EASE
 
 
 @dataclass(frozen=True)
@@ -76,7 +111,7 @@ class Serving:
     fallback: Popular = Popular()
 
     def __post_init__(self) -> None:
-        for group, types in (("candidates", (Popular, CoVisited, EASE)), ("rerank", STEPS)):
+        for group, types in (("candidates", (Popular, Trending, CoVisited, EASE)), ("rerank", STEPS)):
             allowed = ", ".join(f"hp.{kind.__name__}" for kind in types)
             if not listed(getattr(self, group)):
                 raise DeclarationError(

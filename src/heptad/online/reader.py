@@ -23,7 +23,8 @@ from heptad.state import tables
 from heptad.state.layout import layouts_of
 from heptad.state.read import Query, combine, read
 from heptad.state.store import Meta, Snapshot, Store, check_forward
-from heptad.state.tally import Counts, TallyReader
+from heptad.state.tallies import reader_of
+from heptad.state.tally import Counts
 from heptad.times import format_instant
 
 
@@ -56,7 +57,7 @@ class Reader:
         self._whole = Assembly(plan)
         self._cut: dict[tuple[str, ...], Assembly] = {}
         self.rows = TableRecords()
-        self.tallies = tuple(map(TallyReader, plan.tallies))
+        self.tallies = tuple(map(reader_of, plan.tallies))
         self.covered: Mapping[
             int, int
         ] = {}  #: the offsets of a state that was read; no later read knows less
@@ -157,7 +158,7 @@ class Session:
 
     def counts(self, tally: int = 0) -> Counts:
         """A tally of the plan, as of this moment."""
-        return self._reader.tallies[tally].at(self._snapshot.records)
+        return self._reader.tallies[tally].at(self._snapshot.records, self.t)
 
     def read(
         self, request: Mapping[str, Column], n: int, columns: tuple[str, ...] | None = None

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from heptad.algebra import catalogue
 from heptad.algebra.spec import Params, Segment
-from heptad.algebra.window import Window
+from heptad.algebra.window import BEGINNING, Window
 from heptad.declare.expectation import Expectation
 from heptad.declare.types import Kind, Role
 
@@ -296,6 +296,27 @@ class TallyPlan:
 
     stream: str
     column: str
+
+    def start(self, t: int) -> int:
+        """The first instant that a read at ``t`` counts."""
+        return BEGINNING
+
+
+@dataclass(frozen=True)
+class TrendPlan(TallyPlan):
+    """The same in a window of width and hop, microseconds: a read at t counts [floor((t - width) / hop) * hop, t)."""
+
+    width: int
+    hop: int
+
+    def start(self, t: int) -> int:
+        """The first instant that a read at ``t`` counts."""
+        return (t - self.width) // self.hop * self.hop
+
+    @property
+    def slots(self) -> int:
+        """How many hops a read can cover, the one it lies in among them."""
+        return -(-self.width // self.hop) + 1
 
 
 @dataclass(frozen=True)

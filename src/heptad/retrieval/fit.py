@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from numpy.typing import ArrayLike
 
-from heptad.declare.serving import EASE, CoVisited, Popular
+from heptad.declare.serving import EASE, CoVisited, Popular, Trending
 from heptad.declare.serving import Source as Declared
 from heptad.models.items import Ids
 from heptad.retrieval.blend import Quota, Retriever
@@ -15,6 +15,8 @@ from heptad.retrieval.catalog import ItemIndex
 from heptad.retrieval.learned import LearnedSource
 from heptad.retrieval.popular import PopularSource
 from heptad.retrieval.source import Source
+from heptad.retrieval.trending import TrendingSource
+from heptad.retrieval.window import Window
 
 
 def fit_retriever(
@@ -43,6 +45,15 @@ def _popular(one: Popular, users: Any, items: Any, through: int, index: ItemInde
     return PopularSource(index)
 
 
+def _trending(one: Trending, users: Any, items: Any, through: int, index: ItemIndex) -> Source:
+    return trending(one)
+
+
+def trending(one: Trending) -> TrendingSource:
+    """The source as declared; it learns nothing."""
+    return TrendingSource(Window(one.width, one.hop))
+
+
 def _covisited(one: CoVisited, users: Any, items: Any, through: int, index: ItemIndex) -> Source:
     from heptad.models.item_knn import ItemKNN
 
@@ -59,6 +70,7 @@ def _ease(one: EASE, users: Any, items: Any, through: int, index: ItemIndex) -> 
 
 _FIT: Final[Mapping[type, Callable[[Any, Any, Any, int, ItemIndex], Source]]] = {
     Popular: _popular,
+    Trending: _trending,
     CoVisited: _covisited,
     EASE: _ease,
 }

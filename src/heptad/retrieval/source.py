@@ -54,7 +54,7 @@ class Asked:
         if window not in self.shared:
             raise DataError(
                 f"events in {window}", "their counts with the request", "none",
-                "pass windows={window: counts}, for example from WindowCounts.at",
+                "declare this window (hp.Trending), or train again with the one declared",
             )  # fmt: skip
         return np.broadcast_to(padded(self.shared[window], self.size), (len(self), self.size))
 

@@ -42,7 +42,7 @@ class System(Declaration):
     def plan(self) -> Plan:
         """The compiled plan (cached on the instance)."""
         from heptad.plan.compile import compile_features, compile_search
-        from heptad.plan.nodes import TallyPlan
+        from heptad.plan.tallies import tallies_of
 
         found: Plan | None = self.__dict__.get("_plan")
         if found is None:
@@ -51,8 +51,7 @@ class System(Declaration):
             else:
                 found = compile_features(self.data, self.label)
             if isinstance(self.framing, Ranking):
-                tally = TallyPlan(self.label.event.__name__, self.framing.item.name)
-                found = replace(found, tallies=(tally,))
+                found = replace(found, tallies=tallies_of(self.label, self.framing.item, self.retrieval))
             object.__setattr__(self, "_plan", found)
         return found
 

@@ -1,17 +1,38 @@
-"""How many events each item has had, by the places of an item index: popularity as of the state that a read sees."""
+"""How many events each item has had, ever and in windows, by the places of an item index: as of the state that a read sees."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 
 from heptad.models.base import Vector
+from heptad.online.moment import Moment
+from heptad.plan.nodes import Plan, TrendPlan
 from heptad.retrieval.catalog import ItemIndex, Places
+from heptad.retrieval.window import Window
 from heptad.state.tally import Counts
 
 _NONE: Final = np.empty(0, np.int64)
+
+
+class Counted:
+    """What a retriever's sources go by at a moment: the counts of all time, and those in each window of the plan."""
+
+    def __init__(self, plan: Plan, index: ItemIndex) -> None:
+        self._all = CountsFor(index)
+        self._windows = [
+            (place, Window(tally.width, tally.hop), CountsFor(index))
+            for place, tally in enumerate(plan.tallies)
+            if isinstance(tally, TrendPlan)
+        ]
+
+    def at(self, moment: Moment, counts: Counts) -> tuple[Vector, Mapping[Window, Vector]]:
+        """``counts`` are the moment's own of all time."""
+        windows = {window: held.of(moment.counts(place)) for place, window, held in self._windows}
+        return self._all.of(counts), windows
 
 
 class CountsFor:

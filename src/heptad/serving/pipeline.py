@@ -34,7 +34,7 @@ from heptad.serving.answer import (
     without,
 )
 from heptad.serving.columns import bare_inputs, shape_of
-from heptad.serving.counts import CountsFor
+from heptad.serving.counts import Counted
 from heptad.serving.decision import Decision
 from heptad.serving.fallback import Fallback
 from heptad.serving.rerank.listed import Ranked
@@ -131,7 +131,7 @@ class Pipeline:
         self._excludes = self._steps.excludes
         catalogue = _NO_ITEMS if scorer is None else scorer.sources.index.ids[: scorer.sources.known]
         self._fallback = Fallback(serving.fallback, catalogue)
-        self._counts = None if scorer is None else CountsFor(scorer.sources.index)
+        self._counts = None if scorer is None else Counted(plan, scorer.sources.index)
         self._sourcing = None if scorer is None else Sourcing(scorer.sources, budget)
 
     def ask(self, user: object, n: int | None, context: Mapping[str, Any] | None, request_id: str) -> Asked:
@@ -170,7 +170,7 @@ class Pipeline:
                 run.stage = NO_CANDIDATES
                 exclude = run.history if self._excludes else ()
                 found, left_out, run.error = self._sourcing.candidates(
-                    run.history, exclude, self._counts.of(run.counts)
+                    run.history, exclude, *self._counts.at(session, run.counts)
                 )
                 run.stage, run.flags = NO_FEATURES, run.flags | without(left_out)
                 run.done("candidates")
@@ -197,8 +197,9 @@ class Pipeline:
         with self._reader.open() as session:
             self._history(session, nobody)
             self._fallback.items(1, (), session.counts())
-            if self.scorer is not None and self._counts is not None:
-                found = self.scorer.sources.retrieve([()], None, self._counts.of(session.counts()))
+            if self.scorer is not None and self._counts is not None and self._sourcing is not None:
+                counts = self._counts.at(session, session.counts())
+                found = self._sourcing.candidates((), (), *counts).candidates
                 request = self._request(nobody, found)
                 columns = session.read(request, len(found.items), self.shape.names)
                 p = self.scorer.probability(self.scorer.encode(columns))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,7 +24,7 @@ from heptad.state.admission import VERDICTS, Changes, Verdict
 from heptad.state.fill import Filled
 from heptad.state.layout import layouts_of
 from heptad.state.store import Commit, Meta, Store, other_plan
-from heptad.state.tally import Tally
+from heptad.state.tallies import writer_of
 from heptad.streams.clock import Clock
 from heptad.streams.dead_letters import DeadLetter, DeadLetters
 from heptad.streams.decide import Decider, Refused, by_stream
@@ -139,7 +138,7 @@ class Applier:
         self._dictionary = LocalDictionary({value: code for code, value in enumerate(saved.values)})
         self._values = len(saved.values)
         with self._store.snapshot() as snapshot:
-            self._tallies = [(tally, Tally(tally, snapshot.records)) for tally in self._plan.tallies]
+            self._tallies = [(tally, writer_of(tally, snapshot.records)) for tally in self._plan.tallies]
         self._sound = True
 
     def _none(self) -> Runs:
@@ -191,9 +190,11 @@ class Applier:
             changes.pending_from, self._tables(entered),
         )  # fmt: skip
         for tally, counts in self._tallies:
-            columns = [batch.columns[tally.column] for batch in entered if batch.stream.name == tally.stream]
-            values = chain.from_iterable(column.values[column.valid].tolist() for column in columns)
-            states = {**states, **counts.add(values)}
+            for batch in entered:
+                if batch.stream.name == tally.stream and changes.frontier is not None:
+                    column = batch.columns[tally.column]
+                    values, times = column.values[column.valid].tolist(), batch.time[column.valid]
+                    states = {**states, **counts.add(values, times, changes.frontier)}
         change = Commit(
             meta, states, changes.ids_added, changes.ids_dropped, changes.pending_added,
             changes.pending_dropped, fresh, filled,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -13,8 +14,10 @@ from heptad.errors import StateError
 from heptad.online.reader import Reader
 from heptad.plan.batch import Logged
 from heptad.plan.compile import compile_features
+from heptad.plan.nodes import TrendPlan
 from heptad.state.keys import encode
-from heptad.state.store import Commit, Meta, Saved, Store
+from heptad.state.store import Commit, Meta, Saved, Snapshot, Store
+from heptad.state.trend import Trend, TrendReader
 from heptad.testing.examples import Sale
 from heptad.testing.tiny_applier import StandingClock, TinyApplier, columns_of
 from heptad.times import HOUR, MINUTE, SECOND
@@ -182,6 +185,35 @@ class StoreContract:
         assert store.saved().values == [*first, *more]
         with store.snapshot() as snapshot:
             assert snapshot.values([8, 0, 3, 0, 4, 5]) == [("1",), "a", ("x", "y"), "a", (), -(2**63) + 1]
+
+    def test_counts_in_a_window_are_those_of_each_commit(self, store: Store) -> None:
+        """A window of 3 over hops of 1, by one writer and by the next; read out of order, as several threads do."""
+        plan, values = TrendPlan("Sale", "product", 3, 1), list(range(200))
+        once: dict[Any, float] = dict.fromkeys(values, 1.0)
+        with store.snapshot() as snapshot:
+            trend, reader = Trend(plan, snapshot.records), TrendReader(plan)
+        at = ExitStack()
+
+        def commit(offset: int, some: list[Any], time: int) -> Snapshot:
+            store.commit(Commit(meta(offset, time), trend.add(some, [time] * len(some), time)))
+            return at.enter_context(store.snapshot())
+
+        def shown(snapshot: Snapshot, t: int) -> dict[Any, float]:
+            found = reader.at(snapshot.records, t)
+            return {value: n for value, n in zip(found.values, found.counts.tolist(), strict=True) if n}
+
+        with at:
+            one = commit(1, [7, 7, "a"], 10)
+            two = commit(2, values, 12)
+            assert shown(two, 13) == once | {7: 3.0, "a": 1.0}
+            with store.snapshot() as snapshot:
+                trend = Trend(plan, snapshot.records)
+            three = commit(3, ["a", 150], 13)
+            assert shown(three, 14) == once | {150: 2.0, "a": 1.0}
+            assert shown(one, 11) == {7: 2.0, "a": 1.0}
+            assert shown(two, 14) == once, "the first tile is behind the window"
+            assert shown(three, 16) == {"a": 1.0, 150: 1.0}
+            assert shown(three, 17) == {}
 
     def test_large_records_and_many_keys(self, store: Store) -> None:
         keys = [encode((i, f"user {i}")) for i in range(10_000)]

@@ -1300,7 +1300,7 @@ def a_metric_of_no_depth():
 
 @wrong(
     "Serving.candidates",
-    "a list of hp.Popular, hp.CoVisited, hp.EASE",
+    "a list of hp.Popular, hp.Trending, hp.CoVisited, hp.EASE",
     "Popular(n=100, name='popular')",
     "write candidates=[...]",
 )
@@ -1471,6 +1471,16 @@ def a_cap_the_wrong_way_round():
 )
 def popular_by_words():
     return hp.Popular("many")
+
+
+@wrong(
+    "Trending.over",
+    "a width such as '1h' or '7d'",
+    "'all'",
+    "use hp.Popular for all time",
+)
+def trending_for_ever():
+    return hp.Trending(over="all")
 
 
 @wrong(

@@ -1,15 +1,15 @@
-"""Trending items against counting by the definition: in a batch in time, from tiles, and from the events themselves."""
+"""Trending items against counting by the definition: in a batch in time, and with counts that come with the request."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heptad.errors import DataError, ReadError
+from heptad.errors import DataError
 from heptad.retrieval.artefacts import load_retriever, save_retriever
 from heptad.retrieval.blend import Quota, Retriever
 from heptad.retrieval.catalog import ItemIndex
-from heptad.retrieval.trending import TrendingSource, WindowCounts, counts_in_window
+from heptad.retrieval.trending import TrendingSource
 from heptad.retrieval.window import Window
 
 windows = (
@@ -47,34 +47,6 @@ def test_in_time_each_request_sees_its_window(window, happened, moments, exclude
         assert shown(found, request) == ranked(obvious(happened, window, t), [excluded])
 
 
-@given(windows, st.lists(events, max_size=4), st.integers(1, 80))
-def test_tiles_and_the_events_themselves_give_the_same(window, batches, ahead):
-    index = ItemIndex([3])
-    kept, happened = WindowCounts(index, window), []
-    for batch in batches:
-        kept.observe([item for _, item in batch], [when for when, _ in batch])
-        happened += batch
-        t = (kept.frontier or 0) + ahead
-        counts = kept.at(t)
-        again = counts_in_window(index, window, [i for _, i in happened], [w for w, _ in happened], t)
-        assert counts.tolist() == again.tolist()
-        found = {i: int(n) for i, n in zip(index.ids.tolist(), counts.tolist(), strict=True) if n}
-        assert found == obvious(happened, window, t)
-
-
-def test_a_read_behind_the_frontier_is_for_the_log():
-    index = ItemIndex()
-    kept = WindowCounts(index, Window(10, 5))
-    assert kept.at(0).tolist() == []
-    kept.observe([1, 1, 2], [7, 3, 9])
-    assert kept.at(10).tolist() == [2.0, 1.0]
-    assert kept.at(100).tolist() == [0.0, 0.0]
-    with pytest.raises(ReadError, match="after the newest event"):
-        kept.at(9)
-    with pytest.raises(DataError, match="one time per item"):
-        kept.observe([1], [1, 2])
-
-
 def test_counts_come_with_the_request(tmp_path):
     window, index = Window(10, 5), ItemIndex([1, 2, 3])
     retriever = Retriever({"trending": Quota(TrendingSource(window), 2)}, index, 2)
@@ -84,7 +56,7 @@ def test_counts_come_with_the_request(tmp_path):
             (3, 5.0),
             (2, 4.0),
         ]
-        with pytest.raises(DataError, match="WindowCounts"):
+        with pytest.raises(DataError, match="declare this window"):
             one.retrieve([[]])
 
 

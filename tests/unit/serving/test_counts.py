@@ -1,14 +1,17 @@
-"""Popularity as of a state: the accepted events with time < t and offset < o of any read of it."""
+"""What is popular and trending as of a state: the accepted events with time < t and offset < o of any read of it."""
 
 from __future__ import annotations
 
+import math
 import tempfile
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heptad.online.reader import Reader
 from heptad.oracle.admission import verdicts
+from heptad.plan.nodes import TrendPlan
 from heptad.retrieval.catalog import ItemIndex
 from heptad.serving.counts import CountsFor
 from heptad.state.stores.memory import MemoryStore
@@ -21,7 +24,9 @@ from heptad.streams.payload import Codec
 from heptad.testing.tiny_service import START, sale, tiny
 from heptad.times import HOUR, MINUTE
 
-PLAN = tiny.plan
+#: Of all time, and in two windows: one as wide as the events are apart, and one of a single hop.
+WINDOWS = (TrendPlan("Sale", "product", HOUR, 5 * MINUTE), TrendPlan("Sale", "product", MINUTE, MINUTE))
+PLAN = replace(tiny.plan, tallies=(*tiny.plan.tallies, *WINDOWS))
 #: minutes that pass; then events: id, minutes before (late) or after (pending) the clock, product, dead ones too;
 #: and whether the process begins again afterwards
 posts = st.lists(
@@ -38,15 +43,22 @@ posts = st.lists(
 )
 
 
-def obvious(log, meta, read_t):
+def obvious(log, meta, read_t, begin):
     """By the definition, over the raw log."""
     records = Codec(PLAN).logged(log.read_columns(0, log.end))
     counts = {}
     for record, verdict in zip(records, verdicts(PLAN, records), strict=True):
-        counted = verdict == "accepted" and record.row["ts"] < read_t and record.offset < meta.offsets[0]
-        if counted:
+        counted = verdict == "accepted" and record.offset < meta.offsets[0]
+        if counted and begin <= record.row["ts"] < read_t:
             counts[record.row["product"]] = counts.get(record.row["product"], 0) + 1
     return counts
+
+
+def check(session, log, meta, t):
+    assert shown(session.counts()) == obvious(log, meta, t, -math.inf)
+    for place, window in enumerate(WINDOWS, 1):
+        begin = (t - window.width) // window.hop * window.hop
+        assert shown(session.counts(place)) == obvious(log, meta, t, begin)
 
 
 def shown(counts):
@@ -66,15 +78,15 @@ def test_counts_are_those_of_the_state_now_before_and_after_a_restart(posts):
                 clock.advance_to(clock.now() + minutes * MINUTE)
                 appender.append("Sale", [sale(i, clock.now() + m * MINUTE, 1, p, 1.0) for i, m, p in rows])
                 applier.apply()
-                assert shown(before.counts()) == obvious(log, *first)
+                check(before, log, *first)
             with reader.open() as session:
-                assert shown(session.counts()) == obvious(log, session.meta, session.t)
+                check(session, log, session.meta, session.t)
             if again:
                 applier = Applier(PLAN, log, store, appender)
         clock.advance_to(clock.now() + 2 * HOUR)  # what was pending after the restart enters once
         meta = Applier(PLAN, log, store, appender).apply().meta
         with reader.open() as session:
-            assert shown(session.counts()) == obvious(log, meta, clock.now())
+            check(session, log, meta, clock.now())
 
 
 def test_counts_by_the_places_of_another_index():

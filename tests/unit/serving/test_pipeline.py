@@ -12,7 +12,9 @@ from heptad.errors import DataError, PlanError
 from heptad.models.wrapped import Wrapped
 from heptad.online.reader import Reader
 from heptad.oracle.oracle import Oracle
-from heptad.serving.answer import NO_FEATURES, NO_MODEL, UNKNOWN_USER
+from heptad.retrieval.blend import Quota, Retriever
+from heptad.retrieval.fit import trending
+from heptad.serving.answer import NO_FEATURES, NO_MODEL, UNKNOWN_USER, missing
 from heptad.serving.decision import decode, encode
 from heptad.serving.pipeline import Pipeline
 from heptad.state.open import open_store
@@ -25,6 +27,7 @@ from heptad.streams.payload import Codec
 from heptad.streams.replay import Replay
 from heptad.testing.compare import differences
 from heptad.testing.tiny_service import PRODUCTS, START, Sale, past, request, tiny
+from heptad.times import HOUR, default_hop
 
 USER = 3
 
@@ -64,6 +67,50 @@ def live(tmp_path):
 
 def rank(pipeline, user=USER, n=None, context=None):
     return pipeline.rank(pipeline.ask(user, n, context, "r1"))
+
+
+def with_trending(scorer, over):
+    """The scorer with a source that counts events in a window."""
+    found, retriever = hp.Trending(3, over), scorer.retriever
+    sources = {**retriever.sources, "trending": Quota(trending(found), found.n)}
+    return replace(scorer, retriever=Retriever(sources, retriever.index, retriever.total))
+
+
+def trending_in(over):
+    """The tiny system with a trending source."""
+    candidates = [*tiny.serving.candidates, hp.Trending(3, over)]
+    names = ("requirements", "framing", "data", "model", "evaluation", "monitoring")
+    steps = {name: getattr(tiny, name) for name in names}
+    return hp.System(**steps, serving=replace(tiny.serving, candidates=candidates))
+
+
+def test_what_trends_is_counted_in_its_window_as_of_the_moment(tmp_path, scorer):
+    live = Live(tmp_path, trending_in("3h"))
+    pipeline = live.pipeline(with_trending(scorer, "3h"))
+    seen = set()
+    for _ in range(60):
+        live.clock.advance_to(live.clock.now() + HOUR // 3)
+        live.replay.advance_to(live.clock.now())
+        outcome = rank(pipeline)
+        decision, hop = outcome.decision, default_hop(3 * HOUR)
+        if outcome.answer.flags:
+            continue
+        begin = (decision.t - 3 * HOUR) // hop * hop
+        sold = [r.row["product"] for r in live.logged() if begin <= r.row.get("ts", 0) < decision.t]
+        scores = dict(zip(decision.items, decision.sources["trending"].tolist(), strict=True))
+        assert scores == {item: float(sold.count(item)) for item in decision.items}
+        seen |= set(scores.values())
+    live.log.close()
+    assert len(seen) > 2
+
+
+def test_a_model_of_another_window_is_served_without_what_trended(live, scorer):
+    pipeline = live.pipeline(with_trending(scorer, "3h"))  # the declaration has no trending source
+    pipeline.warm()
+    outcome = rank(pipeline)
+    assert missing(outcome.answer.flags) == ("trending",)
+    assert not outcome.decision.sources["trending"].any()
+    assert len(outcome.answer.items) == tiny.requirements.shown
 
 
 def test_the_answer_is_the_obvious_composition_of_its_parts(live, scorer):

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heptad.plan.nodes import TallyPlan
+from heptad.state.pages import PAGE
 from heptad.state.store import Commit, Meta
 from heptad.state.stores.memory import MemoryStore
-from heptad.state.tally import PAGE, Tally, TallyReader
+from heptad.state.tally import Tally, TallyReader
 
 PLAN = TallyPlan("Sale", "product")
 value = st.one_of(st.integers(0, 3 * PAGE), st.integers(-3, 3), st.sampled_from(["a", "b", "1"]))
@@ -35,7 +36,7 @@ def test_any_snapshot_shows_the_counts_of_its_commit(steps):
         if step == "add":
             offset += 1
             true = true + Counter(what)
-            store.commit(Commit(Meta("hash", offset, {0: offset}), tally.add(what)))
+            store.commit(Commit(Meta("hash", offset, {0: offset}), tally.add(what, [0] * len(what), 0)))
             seen.append((store.snapshot(), true))
         elif step == "again":
             tally = Tally(PLAN, store.snapshot().records)
@@ -45,7 +46,7 @@ def test_any_snapshot_shows_the_counts_of_its_commit(steps):
             seen.append((store.snapshot(), true))
         else:
             snapshot, counts = seen[max(0, len(seen) - 1 - what)]
-            found = reader.at(snapshot.records)
+            found = reader.at(snapshot.records, 1)
             assert len(found.values) == len(found.counts) == len(set(found.values))
             assert dict(zip(found.values, found.counts.tolist(), strict=True)) == counts
             assert reader.newest is found
@@ -59,14 +60,14 @@ def test_a_value_keeps_its_place_and_what_did_not_change_is_not_read_again():
         asked.extend(keys)
         return store.snapshot().records(group, keys)
 
-    store.commit(Commit(Meta("hash", 1, {0: 1}), tally.add(range(10 * PAGE))))
-    first = reader.at(known)
+    store.commit(Commit(Meta("hash", 1, {0: 1}), tally.add(range(10 * PAGE), [], 0)))
+    first = reader.at(known, 1)
     assert len(asked) == 1 + 10 + 10
     del asked[:]
-    assert reader.at(known) is first
+    assert reader.at(known, 1) is first
     assert len(asked) == 1
-    store.commit(Commit(Meta("hash", 2, {0: 2}), tally.add([3, 3, "new"])))
-    second = reader.at(known)
+    store.commit(Commit(Meta("hash", 2, {0: 2}), tally.add([3, 3, "new"], [], 0)))
+    second = reader.at(known, 1)
     assert len(asked) == 2 + 2 + 1, "the head, two pages of counts, one of values"
     assert second.values[: 10 * PAGE] == first.values
     assert second.values[10 * PAGE] == "new"

@@ -59,9 +59,9 @@ class Recall:
         return [self._oracle.read(row, t, o, columns) for row in asked]
 
     def counts(self, tally: int, t: int, o: int) -> Counts:
-        """How many accepted events before t each value had, of the first ``o`` records."""
+        """How many accepted events before t each value had, of the first ``o`` records, in the tally's window."""
         values, times, offsets, codes = self._counted[tally]
-        seen = codes[(times < t) & (offsets < o)]
+        seen = codes[(times >= self.plan.tallies[tally].start(t)) & (times < t) & (offsets < o)]
         return Counts(_EPOCH, values, np.bincount(seen, minlength=len(values)).astype(np.float64))
 
     def _read(self) -> None:

@@ -273,6 +273,14 @@ def test_fewer_candidates_are_taken_from_the_same_sources(asked):
     assert len(told["shown"]) <= 3
 
 
+def test_what_trended_needs_no_training(asked):
+    sources = [hp.EASE(1, penalty=5.0), hp.Popular(1), hp.Trending(2, over="6h")]
+    other = varied(serving=replace(tiny.serving, candidates=sources))
+    told = asked_why(asked, asked.decisions[1].request_id, other=target_of(other))["with"]
+    assert (told["flags"], told["model"]) == ({}, "v0001")
+    assert 1 <= len(told["shown"]) <= 3
+
+
 def narrower():
     """The same columns, but a mean over the last hour: other features, so another model."""
     dynamic = dict(tiny.data.dynamic) | {"mean_amount": tiny.label.event.per("user").mean("amount", "1h")}
