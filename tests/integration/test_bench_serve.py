@@ -1,18 +1,22 @@
-"""`heptad bench-serve` in a process of its own against a real server, with events beside the load."""
+"""`heptad bench-serve` in a process of its own against a real server that asks for a key, with events beside the load."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from heptad.serving.keys import VARIABLE
 from heptad.testing.tiny_service import START, USERS, opened, post_past, sale, trained
 from heptad.times import HOUR, SECOND
 
 HEPTAD = [sys.executable, "-c", "from heptad.cli.main import main; main()"]
+KEY = "k" * 16
+KEYED = ("--header", f"authorization: Bearer {KEY}")
 SERVER = Path(__file__).with_name("tiny_server.py")
 
 
@@ -25,7 +29,10 @@ def url(tmp_path_factory):
     post_past(service)
     service.drain()
     process = subprocess.Popen(
-        [sys.executable, str(SERVER), str(directory)], stdout=subprocess.PIPE, text=True
+        [sys.executable, str(SERVER), str(directory)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {VARIABLE: KEY},
     )
     try:
         yield process.stdout.readline().split()[1]
@@ -48,7 +55,7 @@ def test_a_load_with_events_is_measured_and_reported(url, tmp_path):
     (tmp_path / "sales.jsonl").write_text("\n".join(map(json.dumps, rows)))
     done = bench(
         tmp_path, url, "--bodies", "bodies.jsonl", "--rate", "50", "--seconds", "4", "--warm-up", "1",
-        "--window", "1", "--events", "Sale", "sales.jsonl", "--event-rate", "10", "--json", "load.json",
+        "--window", "1", "--events", "Sale", "sales.jsonl", "--event-rate", "10", "--json", "load.json", *KEYED,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "load.json").read_text())
@@ -67,9 +74,10 @@ def test_a_load_with_events_is_measured_and_reported(url, tmp_path):
 def test_what_cannot_be_measured_is_said(url, tmp_path):
     assert "either --bodies FILE or --system SYSTEM" in bench(tmp_path, url).stderr
     (tmp_path / "bodies.jsonl").write_text('{"user": [1]}\n')
-    done = bench(tmp_path, url, "--bodies", "bodies.jsonl", "--seconds", "0.5", "--warm-up", "0")
-    assert done.returncode == 1
-    assert "status 422" in done.stdout
+    for words, said in (((), "status 401"), (KEYED, "status 422")):
+        done = bench(tmp_path, url, "--bodies", "bodies.jsonl", "--seconds", "0.5", "--warm-up", "0", *words)
+        assert done.returncode == 1
+        assert said in done.stdout
     gone = bench(tmp_path, "http://127.0.0.1:1", "--bodies", "bodies.jsonl")
     assert gone.returncode == 2
     assert "connection refused" in gone.stderr

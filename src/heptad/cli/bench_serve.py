@@ -79,6 +79,7 @@ _beside = _options(
         "heptad bench-serve http://127.0.0.1:8000 --bodies requests.jsonl --rate 100 --seconds 240",
         "heptad bench-serve http://127.0.0.1:8000 --system videos --find-saturation --json load.json",
         "heptad bench-serve http://127.0.0.1:8000 --system videos --events Rating new.jsonl --event-key rating_id",
+        "heptad bench-serve http://127.0.0.1:8000 --system videos --header 'authorization: Bearer KEY'",
     ],
 )
 @click.argument("url", metavar="URL")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-import heptad
 from heptad.declare.retrieval import Retrieval
 from heptad.declare.system import Declaration
 from heptad.errors import DataError
@@ -35,7 +33,7 @@ from heptad.run.replay import replay_and_audit
 from heptad.run.requirements import measured_requirements
 from heptad.run.search import run_search
 from heptad.run.stopwatch import Stopwatch
-from heptad.run.summary import data_module, data_section, model_row, write_summary
+from heptad.run.summary import Render, data_module, finish, head, provenance
 from heptad.run.target import Target
 
 
@@ -57,7 +55,7 @@ def run_system(
     progress: Progress,
     out: Path,
     size: Size | None = None,
-    render: Callable[[dict[str, Any], Path], Path] | None = None,
+    render: Render | None = None,
 ) -> dict[str, Any]:
     """Run everything, write ``summary.json`` into ``out``, and return the summary.
 
@@ -69,14 +67,7 @@ def run_system(
     size = size or Size()
     system, watch = target.system, Stopwatch(progress)
     out.mkdir(parents=True, exist_ok=True)
-    summary: dict[str, Any] = {
-        "system": target.name,
-        "title": next(iter(target.doc.strip().splitlines()), target.name),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "version": heptad.__version__,
-        "plan_hash": system.plan.hash,
-        "explain": system.explain(),
-    }
+    summary: dict[str, Any] = head(target)
     with watch.stage("load", "reading the history"):
         loaded = load_history(system.plan, profile)
         write_dead_letters(out / "refused.jsonl", loaded.taken)
@@ -128,15 +119,9 @@ def run_system(
         )  # fmt: skip
     summary["drift"] = outcome.section
     summary["rows"] = rows_section(loaded, trained, comparison, requests)
-    summary["models"] = [model_row(v) for v in registry.versions(target.name)[-8:]]
-    summary["data"] = data_section(target, profile)
+    summary |= provenance(target, profile, registry)
     summary["requirements"] = measured_requirements(system, summary, served)
-    summary["seconds"] = watch.seconds
-    if render is not None:
-        with watch.stage("report", "writing the report"):
-            summary["report"] = str(out / "report.html")
-            render(summary, out / "report.html")
-    write_summary(summary, out / "summary.json")
+    finish(summary, watch, out, render)
     return summary
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-import heptad
 from heptad.declare.system import Declaration
 from heptad.errors import DataError, HeptadError, MissingExtra
 from heptad.evaluation.bootstrap import mean_interval
@@ -33,7 +31,7 @@ from heptad.run.progress import Progress
 from heptad.run.replay import latency_section
 from heptad.run.source import read
 from heptad.run.stopwatch import Stopwatch
-from heptad.run.summary import data_section, model_row, write_summary
+from heptad.run.summary import Render, finish, head, provenance
 from heptad.run.target import Target
 from heptad.serving.visual_display import similar_of
 from heptad.times import MILLISECOND, duration
@@ -53,7 +51,7 @@ def run_search(
     *,
     progress: Progress,
     out: Path,
-    render: Callable[[dict[str, Any], Path], Path] | None = None,
+    render: Render | None = None,
 ) -> dict[str, Any]:
     """Run everything, write ``summary.json`` into ``out``, and return the summary; as `heptad.run.loop.run_system`."""
     system, watch = target.system, Stopwatch(progress)
@@ -96,12 +94,7 @@ def run_search(
     with watch.stage("replay", "serving a replay", len(rows)) as stage:
         replay = replayed(system, gallery, similar, rows, stage.advance)
     summary: dict[str, Any] = {
-        "system": target.name,
-        "title": next(iter(target.doc.strip().splitlines()), target.name),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "version": heptad.__version__,
-        "plan_hash": system.plan.hash,
-        "explain": system.explain(),
+        **head(target),
         "rows": {
             "pictures": len(gallery),
             "train": len(gallery) - queries,
@@ -112,19 +105,13 @@ def run_search(
         "gate": verdict.as_dict(),
         "index": index_section(similar, gallery, replay, rows),
         "latency_ms": latency_section(replay.took, replay.stages),
-        "models": [model_row(one) for one in registry.versions(target.name)[-8:]],
-        "data": data_section(target, profile),
+        **provenance(target, profile, registry),
     }
     summary["requirements"] = _requirements(system, summary, replay)
     watch.line(_index_line(summary["index"]))
     with watch.stage("pictures", "drawing"):
         summary["pictures"] = pictures_section(system, gallery, similar, rows)
-    summary["seconds"] = watch.seconds
-    if render is not None:
-        with watch.stage("report", "writing the report"):
-            summary["report"] = str(out / "report.html")
-            render(summary, out / "report.html")
-    write_summary(summary, out / "summary.json")
+    finish(summary, watch, out, render)
     return summary
 
 

@@ -6,16 +6,25 @@ import importlib
 import importlib.util
 import json
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
+import heptad
+from heptad.registry.registry import Registry
 from heptad.registry.version import Version
 from heptad.run.profile import Profile
+from heptad.run.stopwatch import Stopwatch
 from heptad.run.target import Target
+
+#: Writes the report of a summary to a file, and says where it is.
+Render = Callable[[dict[str, Any], Path], Path]
+#: Versions a summary lists.
+MODELS: Final = 8
 
 
 def data_module(target: Target) -> ModuleType | None:
@@ -24,6 +33,37 @@ def data_module(target: Target) -> ModuleType | None:
     if not package or importlib.util.find_spec(f"{package}.data") is None:
         return None
     return importlib.import_module(f"{package}.data")
+
+
+def head(target: Target) -> dict[str, Any]:
+    """What every summary begins with: which system, of which plan, by which heptad, when."""
+    return {
+        "system": target.name,
+        "title": next(iter(target.doc.strip().splitlines()), target.name),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "version": heptad.__version__,
+        "plan_hash": target.system.plan.hash,
+        "explain": target.system.explain(),
+    }
+
+
+def provenance(target: Target, profile: Profile, registry: Registry) -> dict[str, Any]:
+    """The newest models, and where the data came from."""
+    versions = registry.versions(target.name)[-MODELS:]
+    return {
+        "models": [model_row(version) for version in versions],
+        "data": data_section(target, profile),
+    }
+
+
+def finish(summary: dict[str, Any], watch: Stopwatch, out: Path, render: Render | None) -> None:
+    """Note the seconds of each stage, write the report where there is a way to, and ``summary.json``."""
+    summary["seconds"] = watch.seconds
+    if render is not None:
+        with watch.stage("report", "writing the report"):
+            summary["report"] = str(out / "report.html")
+            render(summary, out / "report.html")
+    write_summary(summary, out / "summary.json")
 
 
 def data_section(target: Target, profile: Profile) -> dict[str, Any]:

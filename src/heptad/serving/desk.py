@@ -28,6 +28,7 @@ from heptad.serving.decision import Decision
 from heptad.serving.pipeline import Asked, Outcome, Run, Timer
 from heptad.serving.scorer import Scorer
 from heptad.serving.values import blank, checked, repeated
+from heptad.state.breaker import Breaker
 
 _COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
@@ -60,6 +61,11 @@ class Desk:
         self._key = "" if key is None else key.name
         self._apart = {f.name: f.kind for f in (key, when) if f is not None}
         self._apart |= {f.name: f.kind for f in event.fields.values() if f.role is Role.KNOWN_AT}
+
+    @property
+    def breakers(self) -> Mapping[str, Breaker]:
+        """There are no candidate sources to leave alone."""
+        return {}
 
     def ask(self, row: Mapping[str, Any], request_id: str | None, fresh: Callable[[], str]) -> Asked:
         """The event's columns from outside, checked; its own id, where it is sent, names the request.

@@ -32,6 +32,8 @@ except ImportError as error:
     raise MissingExtra.of("GET /metrics", "prometheus_client", "serve") from error
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+_LEVELS: Final = {"closed": 0, "half-open": 1, "open": 2}
+_BREAKER: Final = "Of the process that answers: 0 closed, 1 half-open (a trial is due), 2 open (left alone)."
 _SECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _ITEMS: Final = (1, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
 
@@ -152,6 +154,8 @@ def standing_of(service: Service) -> Standing:
         if health.frontier_us is not None:
             age = (instant(health.now) - health.frontier_us) / SECOND
             yield Gauge("heptad_frontier_age_seconds", "The clock less the newest applied event.", age)
+        for part, breaker in service.breakers.items():
+            yield Gauge("heptad_breaker", _BREAKER, _LEVELS[breaker.state], {"part": part})
         yield problems(len(health.problems))
         yield model_info(health.model_version, plan=health.plan_hash)
 

@@ -42,6 +42,7 @@ from heptad.serving.rerank.steps import Steps
 from heptad.serving.scorer import Scorer
 from heptad.serving.sourcing import Sourcing
 from heptad.serving.values import blank, checked, context_of, present, repeated
+from heptad.state.breaker import Breaker
 from heptad.state.store import Meta
 from heptad.state.tally import Counts
 
@@ -133,6 +134,11 @@ class Pipeline:
         self._fallback = Fallback(serving.fallback, catalogue)
         self._counts = None if scorer is None else Counted(plan, scorer.sources.index)
         self._sourcing = None if scorer is None else Sourcing(scorer.sources, budget)
+
+    @property
+    def breakers(self) -> Mapping[str, Breaker]:
+        """That of each candidate source."""
+        return {} if self._sourcing is None else self._sourcing.breakers
 
     def ask(self, user: object, n: int | None, context: Mapping[str, Any] | None, request_id: str) -> Asked:
         """A request from outside, checked. Raises DataError for what a client must mend."""

@@ -31,6 +31,8 @@ from heptad.serving.scorer import Scorer
 from heptad.serving.turns import Slowness, Turn
 from heptad.serving.values import blank, checked, entity_columns
 from heptad.serving.writer import Posted
+from heptad.state.breaker import Breaker
+from heptad.state.remembered import Remembered
 from heptad.state.store import Store
 from heptad.streams.clock import Clock, Moving
 from heptad.times import SECOND, duration, format_instant
@@ -196,6 +198,13 @@ class Service:
         """The version that answers now; "none" where no model does."""
         scorer = self._pipeline.scorer
         return "none" if scorer is None else scorer.version
+
+    @property
+    def breakers(self) -> dict[str, Breaker]:
+        """Those of the stages, of the candidate sources, and of a store at a server."""
+        found = {f"stage {name}": one for name, one in self._slowness.breakers.items()}
+        found |= {f"source {name}": one for name, one in self._pipeline.breakers.items()}
+        return found | ({"store": self._store.breaker} if isinstance(self._store, Remembered) else {})
 
     @property
     def streams(self) -> tuple[str, ...]:

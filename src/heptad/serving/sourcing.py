@@ -80,6 +80,11 @@ class Sourcing:
             raise error
         return Found(self.retriever.blend(asked, came), left_out, error)
 
+    @property
+    def breakers(self) -> dict[str, Breaker]:
+        """That of each source."""
+        return {name: guard.breaker for name, guard in self._guards.items()}
+
     def _apart(self, name: str, asked: Asked) -> Future[Proposal | None]:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="heptad-source")

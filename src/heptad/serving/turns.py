@@ -55,6 +55,11 @@ class Slowness:
             breaker.succeeded()
 
     @property
+    def breakers(self) -> Mapping[str, Breaker]:
+        """That of each stage."""
+        return self._breakers
+
+    @property
     def states(self) -> dict[str, str]:
         """The state of each stage's breaker that is not closed."""
         return {stage: b.state for stage, b in self._breakers.items() if b.state != "closed"}

@@ -13,9 +13,10 @@ import heptad as hp
 from heptad.errors import DataError
 from heptad.registry.registry import Registry
 from heptad.run.champion import load_champion
-from heptad.run.loop import Size, run_system, write_summary
+from heptad.run.loop import Size, run_system
 from heptad.run.progress import Silent
 from heptad.run.source import source
+from heptad.run.summary import write_summary
 from heptad.testing import world as made
 
 SMALL = Size(

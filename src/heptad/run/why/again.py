@@ -20,7 +20,7 @@ from heptad.plan.nodes import Plan
 from heptad.registry.registry import Registry
 from heptad.retrieval.blend import Retriever
 from heptad.retrieval.source import Asked as Sources
-from heptad.retrieval.source import Proposal
+from heptad.retrieval.source import Source
 from heptad.run.served import answering
 from heptad.run.why.recall import Recall, Recalled
 from heptad.serving.answer import NO_CANDIDATES, NO_FEATURES, NO_MODEL, missing
@@ -128,16 +128,27 @@ def _ways(
 
 def lacking(retriever: Retriever, names: Collection[str]) -> Retriever:
     """The retriever with sources that fail."""
-
-    class Dumb(Retriever):
-        def propose(self, name: str, asked: Sources) -> Proposal:
-            if name in names:
-                raise Failed.then()
-            return super().propose(name, asked)
-
-    found = Dumb(retriever.sources, retriever.index, retriever.total)
+    sources = {
+        name: quota._replace(source=Mute(quota.source)) if name in names else quota
+        for name, quota in retriever.sources.items()
+    }
+    found = Retriever(sources, retriever.index, retriever.total)
     found.known = retriever.known
     return found
+
+
+class Mute:
+    """A candidate source that fails."""
+
+    def __init__(self, source: Source) -> None:
+        self.trained_through, self.window = source.trained_through, source.window
+
+    def propose(self, asked: Sources, k: int) -> NoReturn:
+        raise Failed.then()
+
+    def save(self, directory: Path) -> dict[str, object]:
+        """There is nothing to save."""
+        return {}
 
 
 class Failing:
