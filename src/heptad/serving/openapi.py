@@ -24,7 +24,7 @@ Json = dict[str, Any]
 
 #: Where the document is served.
 PATH: Final = "/openapi.json"
-_COMPONENT: Final = "#/components/schemas/{name}"
+COMPONENT: Final = "#/components/schemas/{name}"
 _NUMBER_OR_NULL: Final[Json] = {"type": ["number", "null"]}
 _INT64: Final[Json] = {"type": "integer", "minimum": -(2**63) + 1, "maximum": 2**63 - 1}
 _KINDS: Final[Mapping[Kind, Json]] = {
@@ -34,6 +34,11 @@ _KINDS: Final[Mapping[Kind, Json]] = {
     Kind.INT: _INT64,
     Kind.BOOL: {"type": "boolean"},
     Kind.TEXTS: {"type": "array", "items": {"type": "string"}},
+    Kind.IMAGE: {
+        "type": "string",
+        "contentEncoding": "base64",
+        "description": "The bytes of a JPEG or PNG file.",
+    },
     Kind.TIME: {
         "anyOf": [
             {"type": "integer", "minimum": EARLIEST, "maximum": LATEST, "description": "Microseconds UTC."},
@@ -62,43 +67,53 @@ def openapi(service: Service, *, rows: int) -> Json:
     """The document; ``rows`` is how many events one post may hold."""
     event = service.declaration.label.event
     classes = schemas(service.declaration)
-    _, components = msgspec.json.schema_components([Answer, Prediction, Health], ref_template=_COMPONENT)
+    _, components = msgspec.json.schema_components([Answer, Prediction, Health], ref_template=COMPONENT)
     for name, cls in classes.items():
         components[f"Row{name}"] = row_schema(cls)
-    components |= {"Error": _ERROR, "Posted": _POSTED, "Features": _FEATURES}
+    components |= {"Posted": posted(*map(str, Verdict)), "Features": _FEATURES}
     _nan_is_null(components)
     paths: Json = {
-        "/health": {"get": _call("How the service is", None, _ref("Health"))},
+        "/health": {"get": call("How the service is", None, ref("Health"))},
         "/features": {
-            "post": _call("Every feature, live", _features_body(service.feature_fields), _ref("Features"))
+            "post": call("Every feature, live", _features_body(service.feature_fields), ref("Features"))
         },
     }
     if isinstance(service.declaration.framing, Ranking):
-        paths["/rank"] = {"post": _call("Ranked items for a user", _rank_body(service), _ref("Answer"))}
+        paths["/rank"] = {"post": call("Ranked items for a user", _rank_body(service), ref("Answer"))}
     else:
-        paths["/predict"] = {"post": _call("Decide about an event", _case_body(service), _ref("Prediction"))}
+        paths["/predict"] = {"post": call("Decide about an event", _case_body(service), ref("Prediction"))}
     for name in classes:
-        row = _ref(f"Row{name}")
-        body = {"anyOf": [row, {"type": "array", "items": row, "minItems": 1, "maxItems": rows}]}
-        paths[f"/events/{name}"] = {"post": _call(f"Post rows of {name}, all or none", body, _ref("Posted"))}
+        posting = call(f"Post rows of {name}, all or none", rows_body(name, rows), ref("Posted"))
+        paths[f"/events/{name}"] = {"post": posting}
     components["Answer"], components["Prediction"], components["Health"] = (
         {**components[name], "description": inspect.cleandoc(components[name]["description"])}
         for name in ("Answer", "Prediction", "Health")
     )
+    return document(event.__name__, paths, components)
+
+
+def document(title: str, paths: Json, components: Json) -> Json:
+    """The whole document of a service behind the `Door`."""
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": f"heptad: {event.__name__}",
+            "title": f"heptad: {title}",
             "version": version("heptad"),
             "description": "Of keys that a JSON object holds twice the last one counts.",
         },
         "paths": paths,
         "components": {
-            "schemas": components,
+            "schemas": components | {"Error": _ERROR},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{"key": []}, {}],
     }
+
+
+def rows_body(name: str, most: int) -> Json:
+    """A row of a class, or a list of them."""
+    row = ref(f"Row{name}")
+    return {"anyOf": [row, {"type": "array", "items": row, "minItems": 1, "maxItems": most}]}
 
 
 def row_schema(cls: type[Schema]) -> Json:
@@ -197,11 +212,12 @@ def _features_body(fields: Mapping[str, FieldPlan]) -> Json:
     return {"type": "object", "properties": {**properties, "at": at}, "additionalProperties": False}
 
 
-def _call(summary: str, body: Json | None, answer: Json) -> Json:
+def call(summary: str, body: Json | None, answer: Json) -> Json:
+    """One operation: its JSON body, if it has one, and its answer."""
     errors = _ERRORS if body is not None else {status: _ERRORS[status] for status in (401, 429, 503)}
     responses: Json = {"200": {"description": "The answer.", "content": _json(answer)}}
     responses |= {
-        str(status): {"description": said, "content": _json(_ref("Error"))} for status, said in errors.items()
+        str(status): {"description": said, "content": _json(ref("Error"))} for status, said in errors.items()
     }
     call: Json = {"summary": summary, "responses": responses}
     if body is not None:
@@ -213,8 +229,23 @@ def _json(schema: Json) -> Json:
     return {"application/json": {"schema": schema}}
 
 
-def _ref(name: str) -> Json:
-    return {"$ref": _COMPONENT.format(name=name)}
+def ref(name: str) -> Json:
+    """Where a component is described."""
+    return {"$ref": COMPONENT.format(name=name)}
+
+
+def posted(*verdicts: str, offset: Json | None = None) -> Json:
+    """What became of posted rows."""
+    row = {
+        "type": "object",
+        "properties": {"offset": offset or {"type": "integer"}, "verdict": {"enum": list(verdicts)}},
+        "required": ["offset", "verdict"],
+    }
+    return {
+        "type": "object",
+        "properties": {"events": {"type": "array", "items": row}},
+        "required": ["events"],
+    }
 
 
 def _nan_is_null(components: Json) -> None:
@@ -240,20 +271,6 @@ _ERROR: Final[Json] = {
         },
     },
     "required": ["error"],
-}
-_POSTED: Final[Json] = {
-    "type": "object",
-    "properties": {
-        "events": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {"offset": {"type": "integer"}, "verdict": {"enum": [str(v) for v in Verdict]}},
-                "required": ["offset", "verdict"],
-            },
-        }
-    },
-    "required": ["events"],
 }
 _FEATURES: Final[Json] = {
     "type": "object",

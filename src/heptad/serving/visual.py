@@ -134,6 +134,11 @@ class VisualService:
         return self._display().filters
 
     @property
+    def nearest(self) -> int:
+        """The most rows that an answer may have."""
+        return self._display().n
+
+    @property
     def model_version(self) -> str:
         """The version of the registry that answers."""
         return self._display().model

@@ -19,7 +19,9 @@ from heptad.models.vision.picture import LARGEST_BYTES
 from heptad.serving.door import Access, App, Door
 from heptad.serving.lines import Lines
 from heptad.serving.metrics import CONTENT_TYPE, Gauge, Metrics, model_info, problems
+from heptad.serving.openapi import PATH
 from heptad.serving.visual import VisualService
+from heptad.serving.visual_openapi import openapi_of_search
 from heptad.serving.wire import PAGE_HEADERS, body_of, decoded, handlers, json_of
 from heptad.serving.writer import Posted
 from heptad.times import MILLISECOND, SECOND, format_duration
@@ -71,6 +73,7 @@ def app(service: VisualService, access: Access | None = None) -> App:
             Route("/health/live", routes.live),
             Route("/health", routes.health),
             Route("/metrics", routes.metrics),
+            Route(PATH, routes.openapi),
             Route("/search", routes.search, methods=["POST"]),
             Route(rows, routes.post, methods=["POST"]),
             Route(f"{rows}/{{key:path}}", routes.delete, methods=["DELETE"]),
@@ -78,7 +81,7 @@ def app(service: VisualService, access: Access | None = None) -> App:
         exception_handlers=handlers(_FIXES),
         lifespan=lifespan,
     )
-    paths = ["/", "/health/live", "/health", "/metrics", "/search", rows]
+    paths = ["/", "/health/live", "/health", "/metrics", PATH, "/search", rows]
     return Door(inner, access, paths=paths, note=metrics.request, lines=access.lines or Lines())
 
 
@@ -106,7 +109,7 @@ class _Routes:
             f"<p>A new row, its picture in base64, is found from its acknowledgement on; a delete takes it away:</p>"
             f"<pre>{html.escape(f'POST {url}/events/{table.__name__} {{{row}}}')}\n"
             f"{html.escape(f'DELETE {url}/events/{table.__name__}/KEY')}</pre>"
-            f'<p>Served by heptad. <a href="/health">Health</a>, <a href="/metrics">metrics</a>.</p></html>'
+            f'<p>Served by heptad. <a href="/health">Health</a>, <a href="/openapi.json">OpenAPI</a>, <a href="/metrics">metrics</a>.</p></html>'
         )
         return HTMLResponse(text, headers=PAGE_HEADERS)
 
@@ -119,6 +122,9 @@ class _Routes:
 
     async def metrics(self, request: Request) -> Response:
         return Response(self._metrics.text(), media_type=CONTENT_TYPE)
+
+    async def openapi(self, request: Request) -> Response:
+        return json_of(openapi_of_search(self._service, rows=ROWS_LIMIT))
 
     async def search(self, request: Request) -> Response:
         """The rows that look like the picture in the body; a 503 where the deadline has passed before."""
