@@ -8,14 +8,19 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
+import heptad as hp
+from heptad.run import check_load, check_search
+from heptad.run.check import check_system
 from heptad.run.check_search import new_rows, posted_and_found
 from heptad.run.load.client import run
 from heptad.run.load.open_loop import Load, open_loop
+from heptad.run.progress import Silent
 from heptad.run.search import gallery_from, read_rows
 from heptad.testing import tiny_pictures as tiny
 
@@ -119,6 +124,36 @@ def test_a_model_is_swapped_under_an_open_loop_and_no_request_fails_or_is_mixed(
     assert not wrong, json.dumps(wrong[:2])
     assert set(seen) == set(versions)
     assert (measured.failed, measured.requests > 200) == (0, True), measured.whole.failed
+
+
+def test_a_check_measures_every_requirement(home, monkeypatch):
+    """All of `heptad check` but the command line, on a load of two seconds."""
+    monkeypatch.chdir(home)
+    monkeypatch.setattr(check_load, "LOAD_SECONDS", 2.0)
+    monkeypatch.setattr(check_load, "FEWEST", 20)
+    monkeypatch.setattr(check_search, "server", lambda target, profile, state: address_of(home))
+    target, profile = tiny.deployed(home)
+    result = check_system(replace(target, system=busy(target.system)), profile, progress=Silent())
+    assert [row["name"] for row in result["requirements"]] == [
+        "p99", "qps", "candidates", "fallbacks", "freshness", "kpi",
+    ]  # fmt: skip
+    assert [row["holds"] for row in result["requirements"][2:4]] == [True, True]
+    assert result["requirements"][-1]["measured"] == "not measured yet: run heptad run squares"
+    assert (result["load"]["failed"], result["load"]["requests"]) == (0, pytest.approx(20, abs=12))
+    assert 0 < result["load"]["freshness_ms"] < float("inf")
+
+
+@contextmanager
+def address_of(home):
+    with running(home) as (_, url):
+        yield url
+
+
+def busy(system):
+    """The same search, asked ten times a second."""
+    steps = ("framing", "data", "model", "evaluation", "serving", "monitoring")
+    needs = replace(system.requirements, qps=10)
+    return hp.System(requirements=needs, **{name: getattr(system, name) for name in steps})
 
 
 def test_a_check_posts_new_rows_and_finds_each(home):

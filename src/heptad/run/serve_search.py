@@ -65,7 +65,7 @@ def visual_service(
     try:
         serve_champion()
         if log.end:
-            say(f"{log.end:,} rows were posted or deleted since")
+            say(f"posted and deleted since: {log.end:,}")
         with watching(registry, target.name, serve_champion, say, service.model_version):
             yield service
     finally:

@@ -30,7 +30,7 @@ def test_the_champion_serves_the_source_and_what_was_posted_since(deployment):
         service.delete("3")
     registry.promote("squares", "v0002", time=0, reason="test")
     with visual_service(target, profile, said.append, load=load) as service:
-        assert said[-1] == "2 rows were posted or deleted since"
+        assert said[-1] == "posted and deleted since: 2"
         assert service.health()["items"] == 40
         answer = service.ask(NEW, {"n": "1"})
         assert (answer.model, answer.items[0]["square"]) == ("v0002", 500)
