@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from heptad.declare.rerank import MMR, Cap, Explore, Unseen
+from heptad.declare.rerank import MMR, Block, Cap, Explore, Unseen
 from heptad.declare.serving import Popular
 from heptad.declare.system import Declaration
 from heptad.errors import DataError
@@ -23,6 +23,7 @@ from heptad.lifecycle.prediction import Predicts
 from heptad.lifecycle.training import Trained, settled_requests
 from heptad.plan.rules import rule_name
 from heptad.retrieval.blend import Retriever
+from heptad.serving.rerank.blocked import any_holds
 from heptad.serving.rerank.listed import Ranked
 from heptad.serving.rerank.steps import arranged
 
@@ -73,7 +74,7 @@ def evaluate(
     """
     scored: dict[str, tuple[Any, Any]] = dict(source_scores(tested.pairs))
     known = tested.pairs.known[tested.pairs.request]
-    fallback = _popularity(system, tested.pairs)
+    fallback = _popularity(system, tested)
     for name, predictor in models.items():
         probability = predictor.predict(tested.columns)
         weight = system.ranking.score.weight
@@ -108,10 +109,15 @@ def _reranked(system: Declaration, tested: Tested, score: NDArray[np.float64]) -
     return out
 
 
-def _popularity(system: Declaration, pairs: Pairs) -> NDArray[np.float64]:
-    """How popular each candidate was, (p,); nothing but popularity proposes items to a user without history."""
+def _popularity(system: Declaration, tested: Tested) -> NDArray[np.float64]:
+    """How popular each candidate was, (p,), minus infinity for a blocked one; nothing but popularity proposes items to
+    a user without history.
+    """
+    pairs, steps = tested.pairs, system.retrieval.rerank
     declared = [source.name for source in system.retrieval.candidates if isinstance(source, Popular)]
-    return pairs.scores[declared[0]] if declared else np.zeros(len(pairs))
+    counts = pairs.scores[declared[0]] if declared else np.zeros(len(pairs))
+    truths = [tested.columns[rule_name(place)] for place, step in enumerate(steps) if isinstance(step, Block)]
+    return np.where(any_holds(truths, len(pairs)), -np.inf, counts)
 
 
 def decide(

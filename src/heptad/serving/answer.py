@@ -16,6 +16,8 @@ TOO_SLOW: Final = "too slow"
 
 #: The flag of an answer that a model gave for features as they were last read, and what it says.
 STALE: Final = {"features": "as last known"}
+#: Of a fallback whose items no block rule could look at now.
+BLOCKS_STALE: Final = {"blocks": "as last known"}
 
 #: What becomes of a classified event.
 REVIEW: Final = "review"
@@ -28,7 +30,9 @@ class Answer(msgspec.Struct, frozen=True):
     ``t`` (microseconds UTC) and ``offsets`` name the knowledge; t is null where no state could be read.
     ``flags`` says what was not as usual: ``{"fallback": "unknown user"}``; then probabilities are NaN (null
     in JSON) and scores are counts of events. ``{"features": "as last known"}``: the store did not answer; the model did,
-    for what was last read of these keys. ``{"candidates": "without ease"}``: these sources did not answer. ``stage`` is what took too long. ``took_us`` holds microseconds per stage.
+    for what was last read of these keys. ``{"candidates": "without ease"}``: these sources did not answer.
+    ``{"blocks": "as last known"}``: no block rule could look at the items of a fallback. ``stage`` is what took too long.
+    ``took_us`` holds microseconds per stage.
     Scores are those before re-ranking. ``propensities`` are those of the items at their positions where some
     position explores (record 33); empty where none does, as in a fallback.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,11 @@ from heptad.declare.serving import Popular
 from heptad.models.base import Vector
 from heptad.models.items import Ids
 from heptad.retrieval.blend import Quota, Retriever
+from heptad.retrieval.candidates import Candidates
 from heptad.retrieval.catalog import ItemIndex
 from heptad.retrieval.popular import PopularSource
 from heptad.serving.counts import CountsFor
+from heptad.serving.rerank.blocked import Mask
 from heptad.state.tally import Counts
 
 
@@ -26,7 +28,17 @@ class Fallback:
         self._retriever = Retriever({"popular": Quota(PopularSource(index), declared.n)}, index, declared.n)
         self._counts = CountsFor(index)
 
-    def items(self, n: int, exclude: Collection[Any], counts: Counts) -> tuple[NDArray[Any], Vector]:
-        """At most ``n`` ids, best first, and their counts."""
+    def items(
+        self,
+        n: int,
+        exclude: Collection[Any],
+        counts: Counts,
+        blocked: Callable[[Candidates], Mask] | None = None,
+    ) -> tuple[NDArray[Any], Vector]:
+        """At most ``n`` ids, best first, and their counts; ``blocked`` says which of the declared number are left out."""
         found = self._retriever.retrieve([()], [list(exclude)], self._counts.of(counts))
-        return found.items[:n], np.asarray(found.scores["popular"][:n])
+        items, scores = found.items, np.asarray(found.scores["popular"])
+        if blocked is not None and len(items):
+            kept = ~blocked(found)
+            items, scores = items[kept], scores[kept]
+        return items[:n], scores[:n]

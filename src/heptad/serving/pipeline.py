@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ from heptad.plan.batch import Column, column_of
 from heptad.plan.nodes import Plan
 from heptad.retrieval.candidates import Candidates
 from heptad.serving.answer import (
+    BLOCKS_STALE,
     NO_CANDIDATES,
     NO_FEATURES,
     NO_MODEL,
@@ -37,6 +39,7 @@ from heptad.serving.columns import bare_inputs, shape_of
 from heptad.serving.counts import Counted
 from heptad.serving.decision import Decision
 from heptad.serving.fallback import Fallback
+from heptad.serving.rerank.blocked import Blocked, Mask
 from heptad.serving.rerank.listed import Ranked
 from heptad.serving.rerank.steps import Steps
 from heptad.serving.scorer import Scorer
@@ -128,6 +131,8 @@ class Pipeline:
         wanted += [] if self._weight is None else [self._weight]
         wanted += [] if scorer is None else list(scorer.encoder.kinds)
         self.shape = shape_of(declaration, plan, wanted, self._steps.rules)
+        item = declaration.ranking.item.name
+        self._blocks = Blocked(serving.rerank, plan, declaration.label.event, item)
         self._bare = bare_inputs(plan, self.shape.evaluated)
         self._excludes = self._steps.excludes
         catalogue = _NO_ITEMS if scorer is None else scorer.sources.index.ids[: scorer.sources.known]
@@ -170,9 +175,9 @@ class Pipeline:
                 run.history = self._history(session, asked)
                 run.done("history")
                 if not run.history:
-                    return self._fall_back(run, UNKNOWN_USER, None)
+                    return self._fall_back(run, UNKNOWN_USER, None, session)
                 if self.scorer is None or self._counts is None or self._sourcing is None:
-                    return self._fall_back(run, NO_MODEL, None)
+                    return self._fall_back(run, NO_MODEL, None, session)
                 run.stage = NO_CANDIDATES
                 exclude = run.history if self._excludes else ()
                 found, left_out, run.error = self._sourcing.candidates(
@@ -240,6 +245,7 @@ class Pipeline:
         seen = run.history if self._excludes else ()
         t = 0 if run.t is None else run.t
         truths = self._steps.truths(columns, request, np.full(len(p), t, np.int64))
+        self._blocks.note(found.items, truths)
         ranked = Ranked(found.items, columns, seen, t, run.asked.n)
         shown, propensities = self._steps.shown(order, scores, ranked, truths, run.asked.request_id)
         run.done("rerank")
@@ -255,16 +261,37 @@ class Pipeline:
             lists={n: columns[n].tolist() for n, holds in held.items() if holds in ("list", "vector")},
         )  # fmt: skip
 
-    def _fall_back(self, run: Run, why: str, error: Exception | None) -> Outcome:
+    def _fall_back(
+        self, run: Run, why: str, error: Exception | None, session: Moment | None = None
+    ) -> Outcome:
+        if session is None and self._blocks and why in (NO_CANDIDATES, NO_MODEL):
+            with suppress(Exception), self._reader.open() as again:  # the rules look at a moment of their own
+                history, tally = self._history(again, run.asked), again.counts()
+                run.t, run.meta, run.counts, run.history = again.t, again.meta, tally, history
+                return self._fall_back(run, why, error, again)
         exclude = run.history if self._excludes else ()
         known = self._reader.tallies[0].newest if run.counts is None else run.counts
-        items, counts = self._fallback.items(run.asked.n, exclude, known)
+        blocked = (lambda found: self._blocked(run, found, session)) if self._blocks else None
+        items, counts = self._fallback.items(run.asked.n, exclude, known, blocked)
         run.done("fallback")
         version = "none" if self.scorer is None else self.scorer.version
         nothing = np.full(len(items), np.nan)
         return self._outcome(
             run, items, np.arange(len(items)), counts, nothing, run.flags | {"fallback": why}, version, error
         )
+
+    def _blocked(self, run: Run, found: Candidates, session: Moment | None) -> Mask:
+        """Which popular items the block rules leave out. Raises what reading their facts raises."""
+        if session is None or run.t is None:
+            run.flags |= BLOCKS_STALE
+            return self._blocks.remembered(found.items)
+        unasked = {
+            source.name: np.zeros(len(found.items)) for source in self.declaration.retrieval.candidates
+        }
+        request = self._request(run.asked, replace(found, scores=unasked))
+        columns = session.read(request, len(found.items), self._blocks.names)
+        run.flags |= BLOCKS_STALE if session.degraded else {}
+        return self._blocks.among(found.items, columns, request, run.t)
 
     def _outcome(
         self, run: Run, items: NDArray[Any], shown: NDArray[np.int64], scores: Vector, p: Vector,

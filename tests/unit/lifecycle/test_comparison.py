@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from heptad.lifecycle.evaluate import (
     metrics_section,
     slice_section,
 )
-from heptad.lifecycle.pairs import Pairs
+from heptad.lifecycle.pairs import Pairs, features_of
 from heptad.lifecycle.prediction import Predictor
 from heptad.lifecycle.requests import Requests
 from heptad.lifecycle.retrain import CHAMPION
@@ -173,6 +174,18 @@ def test_users_without_history_get_the_fallback_in_evaluation_as_in_serving(hist
     new = ~pairs.known
     popular = comparison.contenders["popular"].values["ndcg@10"]
     np.testing.assert_array_equal(main.values["ndcg@10"][new], popular[new])
+
+
+def test_what_is_blocked_is_not_shown_to_users_without_history_either(history, system, tested, trained):
+    rules = [hp.Unseen(), hp.Block(hp.col("length") < 120)]
+    blocking = made.world(serving=replace(system.serving, rerank=rules))
+    again = replace(tested, columns=features_of(history, blocking, tested.pairs))
+    found = evaluate(blocking, again, {MAIN: trained.predictor}).contenders[MAIN]
+    new = ~tested.pairs.known[tested.pairs.request]
+    short = tested.columns["length"] < 120
+    assert short[new].any()
+    popular = tested.pairs.scores["popular"][new]
+    np.testing.assert_array_equal(found.score[new], np.where(short[new], -np.inf, popular))
 
 
 def test_the_gate_compares_with_baselines_and_the_champion(system, tested, trained, comparison):
