@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heptad.plan.batch import Column
-from heptad.plan.finalize import Finalized
 from heptad.state.keys import encode_rows
 from heptad.state.read import Query, combine
 
@@ -38,21 +37,6 @@ class Keyed:
         if self.lists is not None:
             words = combine(query, words, *self.lists)
         return np.concatenate([words, query.blank[None]]) if self.nulls else words
-
-    def spread(self, values: list[Finalized]) -> list[Finalized]:
-        """Values of n rows of the values of distinct states."""
-        if self.of is None:
-            return values
-        return [_taken(value, self.of) for value in values]
-
-
-def _taken(value: Finalized, of: Ints) -> Finalized:
-    if not isinstance(value, tuple):
-        return value[of]
-    codes, present = value
-    if len(codes) == 1:  # one user, many candidates: what is shown is made once
-        return np.broadcast_to(codes, (len(of), codes.shape[1])), np.broadcast_to(present, len(of))
-    return codes[of], present[of]
 
 
 class Coded(NamedTuple):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from heptad.declare.types import Kind
 from heptad.errors import ReadError
 from heptad.online.keying import Coded, Keyed, code, keyed
+from heptad.online.merged import Merged
 from heptad.online.tables import TableRecords
 from heptad.plan.assemble import Assembly, FactRead, GroupRead
 from heptad.plan.batch import Column
@@ -57,6 +58,7 @@ class Reader:
         self._whole = Assembly(plan)
         self._cut: dict[tuple[str, ...], Assembly] = {}
         self.rows = TableRecords()
+        self.merged = Merged()
         self.tallies = tuple(map(reader_of, plan.tallies))
         self.covered: Mapping[
             int, int
@@ -94,7 +96,7 @@ class Reader:
             if columns:
                 query = self.query(place, columns)
                 words = read(query, [None], 0)
-                combine(query, words, no_time, np.array([0, 1], np.int64))
+                query.together(combine(query, words, no_time, np.array([0, 1], np.int64)), 0)
         for column, kind in self._windows():
             blank = Query(self._layouts[column.group], (column,)).blank[None]
             displayed(column, finalized(column, blank, no_time), kind, LocalDictionary())
@@ -199,13 +201,22 @@ class _Fetch:
 
     def __call__(self, reads: Sequence[GroupRead]) -> list[list[Finalized]]:
         keyed = [self._keys(self._reader.list_key(asked.group), asked.keys) for asked in reads]
-        found = self._snapshot.many([(asked.group, k.keys) for asked, k in zip(reads, keyed, strict=True)])
-        return [self._group(*each) for each in zip(reads, keyed, found, strict=True)]
-
-    def _group(self, asked: GroupRead, keys: Keyed, records: Sequence[bytes | None]) -> list[Finalized]:
-        query = self._reader.query(asked.group, asked.columns)
-        words = read(query, records, self._t)
-        return keys.spread(query.together(keys.states(query, words), self._t))
+        queries = [self._reader.query(asked.group, asked.columns) for asked in reads]
+        held = [
+            self._reader.merged.known(self._snapshot, asked.group, query, k.keys, self._t)
+            for asked, query, k in zip(reads, queries, keyed, strict=True)
+        ]
+        lacking = [[k.keys[place] for place in h.lacking] for k, h in zip(keyed, held, strict=True)]
+        if any(lacking):
+            fetched = self._snapshot.many([(asked.group, keys) for asked, keys in zip(reads, lacking, strict=True)])
+            for query, h, keys, records in zip(queries, held, lacking, fetched, strict=True):
+                if keys:
+                    h.words[h.lacking] = words = read(query, records, self._t)
+                    self._reader.merged.keep(self._snapshot, query, keys, words, self._t)
+        return [
+            query.together(k.states(query, h.words), self._t, k.of)
+            for query, k, h in zip(queries, keyed, held, strict=True)
+        ]
 
     def facts(self, asked: FactRead) -> dict[str, NDArray[Any]]:
         """`plan.assemble.Facts`: each entity's record is read once, whatever rows and columns need it."""

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from heptad.algebra import catalogue
 from heptad.declare.types import Kind
 from heptad.errors import ReadError
 from heptad.plan.batch import Column, column_of
@@ -128,10 +129,14 @@ _CONTEXTUAL = (CalendarColumn, RequestColumn, DerivedColumn, ExpressionColumn)
 
 @dataclass(frozen=True)
 class _Stored:
-    """Columns that live in states, read with one fetch: windows by group, and each column's places among all of them."""
+    """Columns that live in states, read with one fetch: windows by group, and each column's places among all of them.
+
+    Those of ``plain`` are one number of one window, and are shown as they were fetched.
+    """
 
     windows: tuple[tuple[int, tuple[WindowColumn, ...]], ...]
     columns: tuple[tuple[ColumnPlan, tuple[int, ...]], ...]
+    plain: tuple[tuple[str, int], ...]
 
     @classmethod
     def of(cls, plan: Plan, phase: str) -> _Stored:
@@ -143,7 +148,12 @@ class _Stored:
         places = {part: i for i, part in enumerate(chain.from_iterable(wanted.values()))}
         return cls(
             tuple((group, tuple(parts)) for group, parts in wanted.items()),
-            tuple((column, tuple(places[part] for part in parts)) for column, parts in stored if parts),
+            tuple(
+                (column, tuple(places[part] for part in parts))
+                for column, parts in stored
+                if parts and not _is_plain(column)
+            ),
+            tuple((column.name, places[parts[0]]) for column, parts in stored if parts and _is_plain(column)),
         )
 
     def read(
@@ -160,11 +170,18 @@ class _Stored:
             GroupRead(group, parts, _keys(plan.groups[group], known, n)) for group, parts in self.windows
         ]
         values = list(chain.from_iterable(fetch(reads)))
+        for name, place in self.plain:
+            out[name] = values[place]
         for column, places in self.columns:
             found = [values[place] for place in places]
             out[column.name] = (
                 found[0] if column.name in bare else _shaped(column, _value(column, found, dictionary))
             )
+
+
+def _is_plain(column: ColumnPlan) -> bool:
+    source = column.source
+    return isinstance(source, WindowColumn) and catalogue.get(source.aggregation).returns == "number"
 
 
 def _facts(plan: Plan, known: Mapping[str, Column], facts: Facts) -> dict[str, NDArray[Any]]:

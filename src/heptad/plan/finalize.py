@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heptad.algebra import catalogue
-from heptad.algebra.kernels.base import Kernel, kernel
+from heptad.algebra.kernels import plain
+from heptad.algebra.kernels.base import Kernel, Words, kernel
 from heptad.algebra.spec import Params
 from heptad.declare.types import Kind
 from heptad.plan.coding import Dictionary, decoded
@@ -27,21 +28,34 @@ def finalized(column: WindowColumn, words: NDArray[np.int64], t: NDArray[np.int6
 
 
 class Together:
-    """Windows whose words lie side by side in a row, finalized with one call for all that have one kernel."""
+    """Windows whose words lie side by side in a row, finalized with few calls: one for all plain numbers, and one
+    for all other windows that have one kernel."""
 
     def __init__(self, columns: Sequence[WindowColumn], slices: Sequence[slice]) -> None:
         alike: dict[tuple[str, Params], list[int]] = {}
         for place, column in enumerate(columns):
-            alike.setdefault((column.aggregation, column.params), []).append(place)
+            if column.aggregation not in plain.PLAIN:
+                alike.setdefault((column.aggregation, column.params), []).append(place)
         self._width = len(columns)
+        self._plain = [place for place, column in enumerate(columns) if column.aggregation in plain.PLAIN]
+        uses = [(columns[p].aggregation, columns[p].params, slices[p].start) for p in self._plain]
+        self._ops, self._units = plain.table(uses)
         self._sets = [
             _Alike(kernel(name), params, places, np.array([range(slices[p].start, slices[p].stop) for p in places]))
             for (name, params), places in alike.items()
         ]  # fmt: skip
 
-    def __call__(self, words: NDArray[np.int64], t: int) -> list[Finalized]:
-        """The values of each column for rows of words (m, all words) read at ``t``: of m rows."""
+    def __call__(self, words: Words, t: int, of: Words | None = None) -> list[Finalized]:
+        """The values of each column for rows of words (m, all words) read at ``t``: of m rows.
+
+        With ``of`` (n,) of n rows, where row i has the values of row ``of[i]`` of the words.
+        """
         out: list[Any] = [None] * self._width
+        if self._plain:
+            numbers = plain.finalize(words, t, self._ops, self._units)
+            numbers = numbers if of is None else numbers.take(of, axis=1)
+            for place, row in zip(self._plain, numbers, strict=True):
+                out[place] = row
         for one in self._sets:
             columns, m = len(one.places), len(words)
             rows = words[:, one.words].swapaxes(0, 1).reshape(columns * m, one.words.shape[1])
@@ -49,8 +63,18 @@ class Together:
             parts = found if isinstance(found, tuple) else (found,)
             shaped = [part.reshape(columns, m, *part.shape[1:]) for part in parts]
             for i, place in enumerate(one.places):
-                out[place] = (shaped[0][i], shaped[1][i]) if isinstance(found, tuple) else shaped[0][i]
+                value = (shaped[0][i], shaped[1][i]) if isinstance(found, tuple) else shaped[0][i]
+                out[place] = value if of is None else _taken(value, of)
         return out
+
+
+def _taken(value: Finalized, of: Words) -> Finalized:
+    if not isinstance(value, tuple):
+        return value[of]
+    codes, present = value
+    if len(codes) == 1:  # one user, many candidates: what is shown is made once
+        return np.broadcast_to(codes, (len(of), codes.shape[1])), np.broadcast_to(present, len(of))
+    return codes[of], present[of]
 
 
 class _Alike(NamedTuple):
@@ -59,7 +83,7 @@ class _Alike(NamedTuple):
     kernel: Kernel
     params: Params
     places: list[int]
-    words: NDArray[np.int64]
+    words: Words
 
 
 def displayed(column: WindowColumn, value: Finalized, kind: Kind, dictionary: Dictionary) -> NDArray[Any]:

@@ -41,6 +41,18 @@ class Query:
         return tuple(parts[_seen(column)] for column in self.columns)
 
     @cached_property
+    def _edges(self) -> Ints:
+        """The distinct (how far behind a read, hop) of the windows' edges: (2, k)."""
+        edges = self.table[self.table[:, 4] > 0][:, 2:5]  # all time has none
+        pairs = {(edge, hop) for start, end, hop in edges.tolist() for edge in (start, end)}
+        return np.array(sorted(pairs), np.int64).reshape(-1, 2).T
+
+    def place(self, t: int) -> bytes:
+        """Which tiles a read at ``t`` can see: of one record, reads in one place have the same words."""
+        behind, hop = self._edges
+        return ((t - behind) // hop).tobytes()
+
+    @cached_property
     def together(self) -> Together:
         """Finalizes rows of a result."""
         return Together(self.columns, self.slices)

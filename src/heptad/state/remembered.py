@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final, Self
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple, Self
 
 from heptad.errors import StateError
 from heptad.state.breaker import Breaker
-from heptad.state.store import Asked, Commit, Meta, Saved, Snapshot, Store, check_forward
+from heptad.state.store import Asked, Commit, Meta, Named, Saved, Snapshot, Store, check_forward
 
 #: Records of one generation; two generations are remembered, about 100 MB at a kilobyte each.
 GENERATION: Final = 50_000
 
 _Records = dict[tuple[int, bytes], bytes | None]
+
+
+class _Newest(NamedTuple):
+    """What the server said last."""
+
+    meta: Meta
+    generation: bytes
+    number: int
 
 
 class Remembered:
@@ -27,8 +35,7 @@ class Remembered:
         self._store = store
         self.breaker = Breaker() if breaker is None else breaker
         self.failure: StateError | None = None  #: of the last look at the server
-        self._newest: Meta | None = None
-        self.generation = b""  #: of the newest
+        self._newest: _Newest | None = None
         self._young: _Records = {}
         self._old: _Records = {}
         self._values: dict[int, Any] = {}
@@ -40,16 +47,16 @@ class Remembered:
             try:
                 live = self._store.snapshot()
                 self._check(live.meta)
-                self._newest, self.generation = live.meta, live.generation
+                self._newest = _Newest(live.meta, live.generation, live.number)
                 if self._lost:
                     self._young, self._old, self._values, self._lost = {}, {}, {}, False
             except StateError as error:
                 live = None
                 self.failed(error)
-        meta = self._newest if live is None else live.meta
-        if meta is None:
+        newest = self._newest if live is None else _Newest(live.meta, live.generation, live.number)
+        if newest is None:
             raise self.failure or StateError("the store", "an answer", "none yet", "look at the server")
-        return RememberedSnapshot(self, live, meta)
+        return RememberedSnapshot(self, live, newest)
 
     def commit(self, change: Commit) -> None:
         self._store.commit(change)
@@ -98,7 +105,7 @@ class Remembered:
         """A server that covers less than it did has lost its state, and is being filled again."""
         if self._newest is not None:
             try:
-                check_forward(self._newest.offsets, meta)
+                check_forward(self._newest.meta.offsets, meta)
             except StateError:
                 self._lost = True
                 raise
@@ -107,16 +114,18 @@ class Remembered:
 class RememberedSnapshot:
     """A snapshot of the server, or of what is remembered of it: from the first failure on, the latter."""
 
-    def __init__(self, store: Remembered, live: Snapshot | None, meta: Meta) -> None:
-        self._store, self._live, self._meta = store, live, meta
+    def __init__(self, store: Remembered, live: Snapshot | None, newest: _Newest) -> None:
+        self._store, self._live = store, live
+        self.meta, self.generation, self.number = newest
 
-    @property
-    def meta(self) -> Meta:
-        return self._meta
-
-    @property
-    def generation(self) -> bytes:
-        return self._store.generation if self._live is None else self._live.generation
+    def changed(self, since: int) -> Iterable[Named] | None:
+        if self._live is not None:
+            try:
+                return self._live.changed(since)
+            except StateError as error:
+                self._live = None
+                self._store.failed(error)
+        return None
 
     @property
     def degraded(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
@@ -66,6 +66,11 @@ class Saved:
     values: Sequence[Any]
 
 
+#: A record by its group and key.
+Named = tuple[int, bytes]
+#: Of the newest commits, so many are remembered by the names of their records, where these are not too many.
+RECENT, FEW = 64, 1_000
+
 #: Keys of one group whose records are asked for.
 Asked = tuple[int, Sequence[bytes]]
 
@@ -78,6 +83,16 @@ class Snapshot(Protocol):
     @property
     def generation(self) -> bytes:
         """Changes where a state was lost and begun anew, which a server may do under its readers."""
+        ...
+
+    @property
+    def number(self) -> int:
+        """The number of the commit it is of: commits of one generation count up from 1."""
+        ...
+
+    def changed(self, since: int) -> Iterable[Named] | None:
+        """The records that the commits after number ``since`` and up to its own wrote; None where they are not known
+        any more, or too many. A record may come more than once."""
         ...
 
     @property

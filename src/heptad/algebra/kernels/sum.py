@@ -55,7 +55,7 @@ def _lift_floats(values, unit, words):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _is_trusted(count, largest):  # type: ignore[no-untyped-def]
+def is_trusted(count, largest):  # type: ignore[no-untyped-def]
     if 0 <= count < 2**31 and largest < 2**31:  # spares a division
         return True
     return count == 0 or largest <= (_TOO_LARGE - 1) // max(count, 1)
@@ -65,7 +65,7 @@ def _is_trusted(count, largest):  # type: ignore[no-untyped-def]
 def _trusted(words):  # type: ignore[no-untyped-def]
     out = np.empty(len(words), np.bool_)
     for i in range(len(words)):
-        out[i] = _is_trusted(words[i, 1], words[i, 2])
+        out[i] = is_trusted(words[i, 1], words[i, 2])
     return out
 
 
@@ -73,5 +73,5 @@ def _trusted(words):  # type: ignore[no-untyped-def]
 def _finalized(words, unit):  # type: ignore[no-untyped-def]
     out = np.empty(len(words), np.float64)
     for i in range(len(words)):
-        out[i] = np.float64(words[i, 0]) / unit if _is_trusted(words[i, 1], words[i, 2]) else np.nan
+        out[i] = np.float64(words[i, 0]) / unit if is_trusted(words[i, 1], words[i, 2]) else np.nan
     return out

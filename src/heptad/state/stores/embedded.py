@@ -3,7 +3,10 @@
 Keys begin with a letter that says what they hold::
 
     m                                       meta, as msgpack: format, state hash, frontier, offsets,
-                                            pending_from, tables, and how many dictionary values there are
+                                            pending_from, tables, how many dictionary values there are, the number
+                                            of the last commit, and the generation, drawn where a state begins
+    c  number modulo 64 (u8)                the names of the records that commit wrote, as msgpack: its number, and
+                                            group and key of each; nil where they were too many
     r  group (u16, big-endian)  key         a record (`state.record`); keys as `state.keys` makes them
     i  length (u16, big-endian)  stream  number (u64, big-endian)   a block of remembered ids (`state.ids`)
     j  BLAKE2b-256 of an `i` key too long   the length of the `i` key (u16, big-endian), the `i` key, the block
@@ -15,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -25,11 +29,22 @@ import lmdb
 import msgspec
 
 from heptad.errors import StateError
-from heptad.state.store import Asked, Commit, Meta, OtherPlan, Saved, check_follows, other_plan
+from heptad.state.store import (
+    FEW,
+    RECENT,
+    Asked,
+    Commit,
+    Meta,
+    Named,
+    OtherPlan,
+    Saved,
+    check_follows,
+    other_plan,
+)
 
 T = TypeVar("T")
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 LONGEST: Final = 511  #: bytes of a key, LMDB's limit
 MAP_SIZE: Final = (
     16 << 30
@@ -53,12 +68,21 @@ class _Kept(msgspec.Struct):
     pending_from: int | None
     tables: int = 0  #: since format 3; of others the format alone is looked at
     values: int = 0
+    number: int = 0  #: since format 4
+    generation: bytes = b""
 
     def meta(self) -> Meta:
         return Meta(self.state_hash, self.frontier, self.offsets, self.pending_from, self.tables)
 
 
 _kept = msgspec.msgpack.Decoder(_Kept, strict=False).decode
+_names = msgspec.msgpack.Decoder(tuple[int, list[Named] | None]).decode
+_NOTHING: Final = _pack((0, None))
+
+
+def _changed(number: int) -> bytes:
+    """The key of what a commit changed."""
+    return b"c" + bytes([number % RECENT])
 
 
 class EmbeddedStore:
@@ -138,7 +162,9 @@ class EmbeddedStore:
                     f"the state in {self._path}", "one process that commits", "a commit of another process",
                     "stop the other process, or open the store there with readonly=True",
                 )  # fmt: skip
-            before = _kept(found) if found else _Kept(FORMAT, self._state_hash, None, {}, None, 0, 0)
+            before = _kept(found) if found else _Kept(
+                FORMAT, self._state_hash, None, {}, None, generation=secrets.token_bytes(8)
+            )  # fmt: skip
             check_follows(before.meta(), change.meta)
             put, delete = txn.put, txn.delete
             if change.filled is not None:
@@ -172,7 +198,11 @@ class EmbeddedStore:
                 after.pending_from,
                 after.tables,
                 count,
+                before.number + 1,
+                before.generation,
             )
+            few = list(change.records) if change.filled is None and len(change.records) <= FEW else None
+            put(_changed(kept.number), _pack((kept.number, few)))
             written = _pack(kept)
             put(_META, written)
         self._last = written
@@ -227,16 +257,26 @@ def discard(path: str | os.PathLike[str]) -> None:
 class EmbeddedSnapshot:
     """An LMDB read transaction: the store as of one commit."""
 
-    degraded, generation = False, b""
+    degraded = False
 
     def __init__(self, txn: Any, state_hash: str, decoded: dict[int, Any], left: Callable[[], None]) -> None:
         self.txn, self._decoded, self._left = txn, decoded, left
         found = txn.get(_META)
-        self._meta = _kept(found).meta() if found else Meta(state_hash)
+        kept = _kept(found) if found else _Kept(FORMAT, state_hash, None, {0: 0}, None)
+        self._meta, self.number, self.generation = kept.meta(), kept.number, kept.generation
 
     @property
     def meta(self) -> Meta:
         return self._meta
+
+    def changed(self, since: int) -> list[Named] | None:
+        out: list[Named] = []
+        for number in range(since + 1, self.number + 1):
+            found, names = _names(self.txn.get(_changed(number), _NOTHING))
+            if found != number or names is None:
+                return None
+            out += names
+        return out
 
     def records(self, group: int, keys: Sequence[bytes]) -> list[bytes | None]:
         get, prefix = self.txn.get, b"r" + _U16.pack(group)

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Sequence
 from typing import Any, Self
 
-from heptad.state.store import Asked, Commit, Meta, Saved, check_follows
+from heptad.state.store import FEW, RECENT, Asked, Commit, Meta, Named, Saved, check_follows
 
 _Records = dict[tuple[int, bytes], bytes]
 
@@ -27,10 +27,14 @@ class MemoryStore:
         self._pending: dict[int, tuple[int, bytes]] = {}
         self._lock = threading.Lock()
         self._open: weakref.WeakSet[MemorySnapshot] = weakref.WeakSet()
+        self._number = 0
+        self._changed: dict[int, list[Named] | None] = {}  #: of the newest commits, what they wrote
 
     def snapshot(self) -> MemorySnapshot:
         with self._lock:
-            snapshot = MemorySnapshot(self._meta, self._records, self._values, self._lock, self._open)
+            snapshot = MemorySnapshot(
+                self._meta, self._number, self._changed, self._records, self._values, self._lock, self._open
+            )
             self._open.add(snapshot)
             return snapshot
 
@@ -54,6 +58,9 @@ class MemoryStore:
                 self._pending.pop(offset, None)
             self._pending.update(pending)
             self._meta = change.meta
+            self._number += 1
+            self._changed.pop(self._number - RECENT, None)
+            self._changed[self._number] = list(records) if len(records) <= FEW else None
 
     def saved(self) -> Saved:
         with self._lock:
@@ -71,17 +78,29 @@ class MemorySnapshot:
     def __init__(
         self,
         meta: Meta,
+        number: int,
+        changed: dict[int, list[Named] | None],
         live: _Records,
         values: list[Any],
         lock: threading.Lock,
         opened: weakref.WeakSet[MemorySnapshot],
     ) -> None:
         self._meta, self._live, self._values, self._lock, self._opened = meta, live, values, lock, opened
+        self.number, self._changed = number, changed
         self._kept: dict[tuple[int, bytes], bytes | None] = {}
 
     @property
     def meta(self) -> Meta:
         return self._meta
+
+    def changed(self, since: int) -> list[Named] | None:
+        out: list[Named] = []
+        for number in range(since + 1, self.number + 1):
+            names = self._changed.get(number)
+            if names is None:
+                return None
+            out += names
+        return out
 
     def keep(self, replaced: _Records) -> None:
         """Remember what the records that are about to be replaced hold; the store's lock is held."""

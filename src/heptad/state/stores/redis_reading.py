@@ -7,9 +7,10 @@ from itertools import islice
 from typing import Any, Final, Self
 
 from heptad.errors import StateError
-from heptad.state.store import Asked, Meta, OtherPlan, other_plan
+from heptad.state.store import FEW, RECENT, Asked, Meta, Named, OtherPlan, other_plan
 from heptad.state.stores.redis_address import Address
 from heptad.state.stores.redis_names import CODE, FORMAT, GROUP, Kept, Names, prefix_of, unpack_kept, value_of
+from heptad.state.stores.redis_scripts import NAMES
 
 UNDO: Final = 1_000  #: milliseconds for which a snapshot can be read while others are committed
 
@@ -80,6 +81,23 @@ class Reading:
                 if old is not None:
                     found[place] = old or None
 
+    def changed(self, names: Names, since: int, until: int) -> list[Named] | None:
+        """The records that commits after ``since`` and up to ``until`` wrote: what they replaced names them."""
+        if since == 0 or since + RECENT < until:  # the first commit may have filled the state
+            return None
+        undone = [names.undone(number) for number in range(since + 1, until + 1)]
+        with self._address.trouble("a store that answers"):
+            found = self._client.eval(NAMES, len(undone), *undone, FEW)
+        if found is None:
+            return None
+        at = len(names.record)
+        return [
+            (GROUP.unpack_from(name, at)[0], name[at + GROUP.size :])
+            for fields in found
+            for name in fields
+            if name
+        ]
+
     def decoded(self, generation: bytes) -> dict[int, Any]:
         """The dictionary values of a generation that this process has met."""
         return self._decoded.setdefault(generation, {})
@@ -107,6 +125,15 @@ class RedisSnapshot:
     @property
     def generation(self) -> bytes:
         return b"" if self._kept is None else self._kept.generation
+
+    @property
+    def number(self) -> int:
+        return 0 if self._kept is None else self._kept.commit
+
+    def changed(self, since: int) -> list[Named] | None:
+        if self._kept is None or self._names is None:
+            return []
+        return self._reading.changed(self._names, since, self._kept.commit)
 
     def records(self, group: int, keys: Sequence[bytes]) -> list[bytes | None]:
         return self.many([(group, keys)])[0]

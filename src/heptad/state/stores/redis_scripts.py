@@ -53,3 +53,14 @@ redis.call('SET', KEYS[2], ARGV[3])
 redis.call('PEXPIRE', KEYS[4], ARGV[5])
 return 1
 """
+
+#: The names in the undo hashes KEYS; nothing where one has expired, or holds more than ARGV[1].
+NAMES: Final = """
+local found = {}
+for place = 1, #KEYS do
+  local size = redis.call('HLEN', KEYS[place])
+  if size == 0 or size > tonumber(ARGV[1]) then return false end
+  found[place] = redis.call('HKEYS', KEYS[place])
+end
+return found
+"""
