@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, compress
+from itertools import chain, compress, repeat
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -42,11 +42,12 @@ class Keyed:
 class Coded(NamedTuple):
     """A key column by its distinct values: row i holds ``values[codes[i]]``, or null at ``len(values)``.
 
-    ``codes`` None: row i holds ``values[i]``.
+    ``codes`` None: row i holds ``values[i]``. ``constant``: all rows hold the one value.
     """
 
     values: list[Any]
     codes: Ints | None
+    constant: bool = False
 
     def every(self, n: int) -> Ints:
         """The codes of n rows, written out."""
@@ -55,6 +56,9 @@ class Coded(NamedTuple):
 
 def code(column: Column) -> Coded:
     """A column's distinct values in order of appearance, and which of them each row holds."""
+    n = len(column.values)
+    if n > 1 and column.values.strides == column.valid.strides == (0,) and column.valid[0]:
+        return Coded(column.values[:1].tolist(), np.zeros(n, np.int64), True)  # one value under all rows
     rows = column.values.tolist()
     if column.valid.all():
         places = dict.fromkeys(rows)
@@ -89,6 +93,10 @@ def _tuples(columns: Sequence[Coded], n: int) -> tuple[list[tuple[Any, ...]], In
     """The distinct tuples of values that rows hold, and which of them each row holds; nulls come last."""
     if len(columns) == 1:
         return [(value,) for value in columns[0].values], columns[0].codes
+    varying = [column for column in columns if not column.constant]
+    if len(varying) == 1:
+        parts = [repeat(c.values[0]) if c.constant else c.values for c in columns]
+        return list(zip(*parts, strict=False)), varying[0].codes
     mixed, bound = columns[0].every(n), len(columns[0].values) + 1
     null = mixed == len(columns[0].values)
     for column in columns[1:]:  # one integer per tuple

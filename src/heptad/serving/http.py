@@ -12,9 +12,10 @@ from typing import Any, Final
 import msgspec
 
 from heptad.declare.framing import Ranking
-from heptad.errors import DataError, MissingExtra
+from heptad.errors import DataError, HeptadError, MissingExtra
 from heptad.serving.answer import STALE
 from heptad.serving.door import Access, App, Door
+from heptad.serving.lanes import Lanes
 from heptad.serving.lines import Lines
 from heptad.serving.metrics import CONTENT_TYPE, Metrics, standing_of
 from heptad.serving.openapi import PATH, openapi
@@ -39,7 +40,7 @@ BODY_LIMIT: Final = 8 << 20
 #: The most rows of one post: as many are checked and logged before the next request of the same connection.
 ROWS_LIMIT: Final = 10_000
 _FEW_ROWS: Final = 64  #: as many are checked without a thread
-_WORKERS: Final = 4
+_WORKERS: Final = 2  #: threads for what is no answer: feature reads, health, metrics, large posts
 _EVENTS_PATH: Final = "/events/{stream}"
 
 
@@ -68,8 +69,8 @@ def app(service: Service, access: Access | None = None, *, body_limit: int = BOD
     """The ASGI application of a service, behind its `Door`. `Service.drain` is left to whoever runs it."""
     access = access or Access()
     lines, metrics = access.lines or Lines(), Metrics(standing_of(service))
-    pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="heptad-answer")
-    routes = _Routes(service, pool, body_limit, metrics, keyed=access.keys is not None)
+    lanes, pool = Lanes(), ThreadPoolExecutor(_WORKERS, thread_name_prefix="heptad-beside")
+    routes = _Routes(service, lanes, pool, body_limit, metrics, keyed=access.keys is not None)
 
     def answered(outcome: Outcome) -> None:
         metrics.answered(outcome)
@@ -81,8 +82,10 @@ def app(service: Service, access: Access | None = None, *, body_limit: int = BOD
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
+        lanes.close()
         pool.shutdown(wait=False, cancel_futures=True)
 
+    handling = handlers()
     inner = Starlette(
         routes=[
             Route("/", routes.home),
@@ -90,26 +93,45 @@ def app(service: Service, access: Access | None = None, *, body_limit: int = BOD
             Route("/health", routes.health),
             Route("/metrics", routes.metrics),
             Route(PATH, routes.openapi),
-            routes.answering(),
+            Route(routes.answering, routes.answer, methods=["POST"]),
             Route("/features", routes.features, methods=["POST"]),
             Route(_EVENTS_PATH, routes.events, methods=["POST"]),
         ],
-        exception_handlers=handlers(),
+        exception_handlers=handling,
         lifespan=lifespan,
     )
     asking = [route.path for route in inner.routes if isinstance(route, Route) and route.path != _EVENTS_PATH]
     paths = [*asking, *(f"/events/{stream}" for stream in service.streams)]
-    return Door(inner, access, paths=paths, note=metrics.request, lines=lines)
+
+    async def quick(scope: Any, receive: Any, send: Any) -> None:
+        """What is asked most goes without routes and their middleware, which take as long as the rest of HTTP."""
+        if scope["type"] != "http" or scope["path"] != routes.answering or scope["method"] != "POST":
+            await inner(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            response = await routes.answer(request)
+        except (HeptadError, HTTPException) as error:
+            kind = HeptadError if isinstance(error, HeptadError) else HTTPException
+            response = await handling[kind](request, error)
+        await response(scope, receive, send)
+
+    return Door(quick, access, paths=paths, note=metrics.request, lines=lines)
 
 
 class _Routes:
     """The endpoints. Work runs on threads, so that a slow read delays no other request's parsing."""
 
     def __init__(
-        self, service: Service, pool: ThreadPoolExecutor, body_limit: int, metrics: Metrics, *, keyed: bool
-    ) -> None:
-        self._service, self._pool, self._limit, self._metrics = service, pool, body_limit, metrics
-        self._keyed = keyed
+        self, service: Service, lanes: Lanes, pool: ThreadPoolExecutor, body_limit: int, metrics: Metrics, *,
+        keyed: bool,
+    ) -> None:  # fmt: skip
+        self._service, self._lanes, self._pool, self._limit = service, lanes, pool, body_limit
+        self._metrics, self._keyed = metrics, keyed
+        ranks = isinstance(service.declaration.framing, Ranking)
+        #: the path on which this system answers, by what it is
+        self.answering = "/rank" if ranks else "/predict"
+        self.answer = self.rank if ranks else self.predict
         self._document: bytes | None = None
 
     async def home(self, request: Request) -> Response:
@@ -142,17 +164,11 @@ class _Routes:
         row = decoded(_EVENT, await body_of(request, self._limit))
         return await self._in_time(request, self._service.ask_about(row))
 
-    def answering(self) -> Route:
-        """The path on which this system answers, by what it is."""
-        if isinstance(self._service.declaration.framing, Ranking):
-            return Route("/rank", self.rank, methods=["POST"])
-        return Route("/predict", self.predict, methods=["POST"])
-
     async def _in_time(self, request: Request, asked: Asked) -> Response:
         """The answer, or the fallback once the deadline has passed: whichever comes first."""
         request.scope["heptad.request"] = asked.request_id
         turn = Turn()
-        ranking = self._on_thread(self._service.rank, asked, turn)
+        ranking = self._lanes.run(self._service.rank, asked, turn)
         done, _ = await asyncio.wait([ranking], timeout=self._service.deadline / SECOND)
         answer = None if done else self._service.too_slow(asked, turn)
         if answer is None:

@@ -56,11 +56,9 @@ def _vector(thing: str, value: object, size: int) -> bytes:
 
 
 def repeated(value: Any, kind: Kind, n: int) -> Column:
-    """A column (n,) of one checked value."""
+    """A column (n,) of one checked value, which lies in memory once."""
     one = column_of([value], kind)
-    values = np.empty(n, one.values.dtype)
-    values.fill(one.values[0])
-    return Column(values, np.full(n, one.valid[0]))
+    return Column(np.broadcast_to(one.values, n), np.broadcast_to(one.valid, n))
 
 
 def blank(kind: Kind, n: int) -> Column:
