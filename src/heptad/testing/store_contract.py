@@ -16,7 +16,7 @@ from heptad.plan.batch import Logged
 from heptad.plan.compile import compile_features
 from heptad.plan.nodes import TrendPlan
 from heptad.state.keys import encode
-from heptad.state.store import Commit, Meta, Saved, Snapshot, Store
+from heptad.state.store import FEW, RECENT, Commit, Meta, Saved, Snapshot, Store
 from heptad.state.trend import Trend, TrendReader
 from heptad.testing.examples import Sale
 from heptad.testing.tiny_applier import StandingClock, TinyApplier, columns_of
@@ -42,6 +42,13 @@ class BreaksOff(list[Any]):
     def __iter__(self) -> Iterator[Any]:
         yield self[0]
         raise Broken
+
+
+class _Filling:
+    """One record of a state that has none yet."""
+
+    def records(self) -> Iterator[tuple[int, bytes, bytes]]:
+        yield 1, ANN, b"12345678"
 
 
 class StoreContract:
@@ -239,6 +246,41 @@ class StoreContract:
         again.commit(Commit(meta(10, 3), pending_dropped=[8], values_added=["w"]))
         assert again.saved() == Saved(meta(10, 3), {("Sale", 3): b"ids"}, {}, ["v", "w"])
         again.close()
+
+    def test_a_snapshot_says_what_commits_changed(self, store: Store, opener: Opener) -> None:
+        assert store.snapshot().number == 0
+        for number in range(1, 4):
+            store.commit(Commit(meta(number, number), {(1, ANN): b"%08d" % number, (number, BOB): b"other..."}))
+        with store.snapshot() as old:
+            assert old.number == 3
+            assert sorted(set(old.changed(1) or [])) == sorted({(1, ANN), (2, BOB), (3, BOB)})
+            assert list(old.changed(3) or []) == []
+            store.commit(Commit(meta(4, 4), {(1, BOB): b"12345678"}))
+            with store.snapshot() as new:
+                assert (new.number, new.generation) == (4, old.generation)
+                assert list(new.changed(3) or []) == [(1, BOB)]
+            assert (1, BOB) not in (old.changed(1) or []), "a later commit is none of its business"
+
+    def test_what_changed_is_not_known_for_ever(self, store: Store) -> None:
+        store.commit(Commit(meta(1, 1), {(1, ANN): b"12345678"}))
+        for number in range(2, RECENT + 3):
+            store.commit(Commit(meta(number, number), {(1, ANN): b"12345678"}))
+        with store.snapshot() as snapshot:
+            assert snapshot.changed(1) is None
+            assert set(snapshot.changed(snapshot.number - 5) or []) == {(1, ANN)}
+        many = {(1, encode((i,))): b"12345678" for i in range(FEW + 1)}
+        store.commit(Commit(meta(number + 1, number), many))
+        with store.snapshot() as snapshot:
+            assert snapshot.changed(snapshot.number - 1) is None, "too many to name"
+
+    def test_what_a_fill_changed_is_not_known(self, store: Store) -> None:
+        with store.snapshot() as snapshot:
+            before = snapshot.number
+        store.commit(Commit(meta(1, 1), filled=_Filling()))
+        with store.snapshot() as snapshot:
+            assert snapshot.records(1, [ANN]) == [b"12345678"]
+            changed = snapshot.changed(before)
+            assert changed is None or (1, ANN) in changed
 
     def test_values_move_with_time(self, opener: Opener) -> None:
         """P3: a window empties as time passes, though nothing is committed."""

@@ -152,8 +152,8 @@ def test_the_state_of_another_format_is_refused(tmp_path):
     commit(store, 1)
     store.close()
     with lmdb.open(str(tmp_path)) as env, env.begin(write=True) as txn:
-        txn.put(b"m", txn.get(b"m").replace(b"\xa6format\x03", b"\xa6format\x02"))
-    with pytest.raises(StateError, match="expected format 3, got 2"):
+        txn.put(b"m", txn.get(b"m").replace(b"\xa6format\x04", b"\xa6format\x02"))
+    with pytest.raises(StateError, match="expected format 4, got 2"):
         EmbeddedStore(tmp_path, "hash")
 
 
