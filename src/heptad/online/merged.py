@@ -9,12 +9,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 from itertools import repeat
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
 from heptad.state.layout import Ints
-from heptad.state.read import Query
 from heptad.state.store import Named, Snapshot
 
 #: Bytes of words held for one query; at more it begins anew.
@@ -33,10 +32,21 @@ class Found(NamedTuple):
     lacking: list[int]
 
 
+class Reading(Protocol):
+    """What reads records as rows of words: a `state.read.Query`, or the facts of a table.
+
+    ``blank`` (words,): the row of no record. ``place(t)``: of one record, reads in one place have the same row.
+    """
+
+    @property
+    def blank(self) -> Ints: ...
+    def place(self, t: int) -> bytes: ...
+
+
 class _Held:
     """Rows of one query at one place of time."""
 
-    def __init__(self, query: Query) -> None:
+    def __init__(self, query: Reading) -> None:
         self.query = query
         self.begin(b"")
 
@@ -69,7 +79,7 @@ class Merged:
         self._held: dict[int, _Held] = {}  #: by the identity of a query, which `_Held` keeps
         self._groups: dict[int, list[_Held]] = {}
 
-    def known(self, snapshot: Snapshot, group: int, query: Query, keys: Sequence[bytes], t: int) -> Found:
+    def known(self, snapshot: Snapshot, group: int, query: Reading, keys: Sequence[bytes], t: int) -> Found:
         """The words of records as a read of the snapshot at ``t`` finds them, as far as they are held."""
         place, since = query.place(t), self._of
         now = snapshot.generation, snapshot.number
@@ -85,7 +95,7 @@ class Merged:
                 return Found(held.words[rows], np.flatnonzero(rows < 0).tolist())
         return Found(np.empty((len(keys), len(query.blank)), np.int64), list(range(len(keys))))
 
-    def keep(self, snapshot: Snapshot, query: Query, keys: Sequence[bytes], words: Ints, t: int) -> None:
+    def keep(self, snapshot: Snapshot, query: Reading, keys: Sequence[bytes], words: Ints, t: int) -> None:
         """Hold what was read of the snapshot at ``t``; nothing where it is not of the moment any more."""
         if snapshot.degraded:
             return
@@ -112,7 +122,7 @@ class Merged:
         self._of = now
         return True
 
-    def _of_query(self, group: int, query: Query) -> _Held:
+    def _of_query(self, group: int, query: Reading) -> _Held:
         found = self._held.get(id(query))
         if found is None:
             found = self._held[id(query)] = _Held(query)

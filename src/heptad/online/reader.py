@@ -14,7 +14,6 @@ from heptad.declare.types import Kind
 from heptad.errors import ReadError
 from heptad.online.keying import Coded, Keyed, code, keyed
 from heptad.online.merged import Merged
-from heptad.online.tables import TableRecords
 from heptad.plan.assemble import Assembly, FactRead, GroupRead
 from heptad.plan.batch import Column
 from heptad.plan.coding import LocalDictionary
@@ -57,8 +56,12 @@ class Reader:
         self._queries: dict[int, tuple[Query, tuple[WindowColumn, ...]]] = {}
         self._whole = Assembly(plan)
         self._cut: dict[tuple[str, ...], Assembly] = {}
-        self.rows = TableRecords()
         self.merged = Merged()
+        self.tables = {
+            place: _Table(group, plan.stream(group.stream), np.zeros(tables.row_words(len(group.facts)), np.int64))
+            for place, group in enumerate(plan.groups)
+            if group.facts is not None
+        }
         self.tallies = tuple(map(reader_of, plan.tallies))
         self.covered: Mapping[
             int, int
@@ -100,9 +103,8 @@ class Reader:
         for column, kind in self._windows():
             blank = Query(self._layouts[column.group], (column,)).blank[None]
             displayed(column, finalized(column, blank, no_time), kind, LocalDictionary())
-        for group in self._plan.groups:
-            if group.facts is not None:
-                tables.read(group, self._plan.stream(group.stream), [None], 0)
+        for table in self.tables.values():
+            tables.read(table.group, table.stream, [None], 0)
 
     def query(self, group: int, columns: tuple[WindowColumn, ...]) -> Query:
         """The prepared query of these windows of a group; the plan's own objects are known by their identity."""
@@ -123,11 +125,6 @@ class Reader:
 
     def list_key(self, group: int) -> int | None:
         return self._plan.groups[group].list_key
-
-    def table(self, group: int) -> tuple[GroupPlan, StreamPlan]:
-        """The group of a table, and its stream."""
-        found = self._plan.groups[group]
-        return found, self._plan.stream(found.stream)
 
     def _moment(self, meta: Meta) -> int:
         """The snapshot is open already, so that nothing it holds lies after the clock's time but what F says."""
@@ -191,6 +188,17 @@ def _named(at: int, meta: Meta) -> int:
     return at
 
 
+class _Table(NamedTuple):
+    """The group of a table as `online.merged` holds its rows: those that are held, time does not change."""
+
+    group: GroupPlan
+    stream: StreamPlan
+    blank: NDArray[np.int64]
+
+    def place(self, t: int) -> bytes:
+        return b""
+
+
 class _Fetch:
     """`plan.assemble.Fetch` over one snapshot at one time; columns and keys are looked through once per read."""
 
@@ -221,12 +229,17 @@ class _Fetch:
     def facts(self, asked: FactRead) -> dict[str, NDArray[Any]]:
         """`plan.assemble.Facts`: each entity's record is read once, whatever rows and columns need it."""
         keys = self._keys(None, (asked.key,))
-        group, stream = self._reader.table(asked.group)
-        records = self._reader.rows.records(self._snapshot, asked.group, keys.keys)
-        if keys.nulls:
-            records.append(None)
-        found = tables.read(group, stream, records, self._t)
-        values = tables.decoded_facts(group, stream, found, asked.names, _Values(self._snapshot))
+        table, snapshot = self._reader.tables[asked.group], self._snapshot
+        held = self._reader.merged.known(snapshot, asked.group, table, keys.keys, self._t)
+        if held.lacking:
+            lacking = [keys.keys[place] for place in held.lacking]
+            rows = tables.read(table.group, table.stream, snapshot.records(asked.group, lacking), self._t)
+            held.words[held.lacking] = rows.words
+            lasts = tables.settled(table.stream, rows, snapshot.meta.frontier)
+            kept = [key for key, last in zip(lacking, lasts.tolist(), strict=True) if last]
+            self._reader.merged.keep(snapshot, table, kept, rows.words[lasts], self._t)
+        words = np.concatenate([held.words, table.blank[None]]) if keys.nulls else held.words
+        values = tables.decoded_facts(table.group, table.stream, words, asked.names, _Values(snapshot))
         return values if keys.of is None else {name: column[keys.of] for name, column in values.items()}
 
     def _keys(self, list_key: int | None, columns: tuple[Column, ...]) -> Keyed:

@@ -16,15 +16,13 @@ class Meta:
     ``frontier`` F is the highest applied event time (None before the first). ``offsets`` maps partition to
     the next offset to apply: every record before it is applied, pending or refused. ``pending_from`` is the
     least event time still pending (None for none): a read's t must not pass it. ``state_hash`` is the
-    plan's, and a state of another plan is refused. ``tables`` is how many rows of tables have entered; 0 where it
-    was not counted.
+    plan's, and a state of another plan is refused.
     """
 
     state_hash: str
     frontier: int | None = None
     offsets: Mapping[int, int] = field(default_factory=lambda: {0: 0})
     pending_from: int | None = None
-    tables: int = 0
 
 
 class Records(Protocol):

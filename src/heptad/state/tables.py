@@ -37,11 +37,14 @@ _WORD: Final = np.dtype("<i8")
 Ints = NDArray[np.int64]
 
 
-class Facts(NamedTuple):
-    """Facts of k entities at one moment, in the order of the group's: coded (k, facts), and which are not null."""
+class Rows(NamedTuple):
+    """What k entities show at one moment: the newest row of each as a record holds it (k, words), zeros for none.
+
+    ``newest`` (k,): the greatest valid_from in each record, shown or still to come; -2**63 for none.
+    """
 
     words: Ints
-    valid: NDArray[np.bool_]
+    newest: Ints
 
 
 class Kept(NamedTuple):
@@ -98,8 +101,8 @@ def update(old: Sequence[bytes | None], of: Ints, rows: Ints, lag: int, frontier
     return [joined[ends[i] : ends[i + 1]] for i in range(len(old))]
 
 
-def read(group: GroupPlan, stream: StreamPlan, records: Sequence[bytes | None], t: int) -> Facts:
-    """The facts of each record's newest row with valid_from < t - lag, within the table's ttl; null where none.
+def read(group: GroupPlan, stream: StreamPlan, records: Sequence[bytes | None], t: int) -> Rows:
+    """Each record's newest row with valid_from < t - lag, within the table's ttl.
 
     ``t`` lies after every applied event. Raises StateError where a record is damaged.
     """
@@ -107,31 +110,32 @@ def read(group: GroupPlan, stream: StreamPlan, records: Sequence[bytes | None], 
     before = t - stream.lag
     since = -(2**63) if stream.ttl is None else before - stream.ttl
     buffer, bounds = _packed(records)
-    rows, bad = _read(buffer, bounds, np.int64(before), np.int64(since), row_words(n))
+    rows, newest, bad = _read(buffer, bounds, np.int64(before), np.int64(since), row_words(n))
     if bad >= 0:
         _damaged(f"{len(records[bad] or b'')} other bytes")
-    flags = flag_words(n)
-    bits = [divmod(i + 1, _BITS) for i in range(n)]
-    valid = np.empty((len(records), n), np.bool_)
-    for i, (word, bit) in enumerate(bits):
-        valid[:, i] = (rows[:, _HEAD + word] >> bit) & 1
-    return Facts(rows[:, _HEAD + flags :], valid)
+    return Rows(rows, newest)
+
+
+def settled(stream: StreamPlan, rows: Rows, frontier: int | None) -> NDArray[np.bool_]:
+    """Which of these rows every read after ``frontier`` shows, until their records are written again."""
+    if stream.ttl is not None or frontier is None:
+        return np.zeros(len(rows.newest), np.bool_)
+    return rows.newest <= frontier - stream.lag
 
 
 def decoded_facts(
-    group: GroupPlan, stream: StreamPlan, found: Facts, names: Sequence[str], dictionary: Dictionary
+    group: GroupPlan, stream: StreamPlan, rows: Ints, names: Sequence[str], dictionary: Dictionary
 ) -> dict[str, NDArray[Any]]:
-    """The facts of these names as an answer shows them: (k,) each."""
+    """The facts of these names, of rows (k, words), as an answer shows them: (k,) each."""
     places = {name: i for i, name in enumerate(group.facts or ())}
-    return {
-        name: decoded(
-            np.ascontiguousarray(found.words[:, places[name]]),
-            np.ascontiguousarray(found.valid[:, places[name]]),
-            stream.by_name[name].kind,
-            dictionary,
-        )
-        for name in names
-    }
+    first = _HEAD + flag_words(len(places))
+    out = {}
+    for name in names:
+        word, bit = divmod(places[name] + 1, _BITS)
+        valid = (rows[:, _HEAD + word] >> bit & 1).astype(np.bool_)
+        words = np.ascontiguousarray(rows[:, first + places[name]])
+        out[name] = decoded(words, valid, stream.by_name[name].kind, dictionary)
+    return out
 
 
 def rows_of(record: bytes | None, facts: int) -> list[Kept]:
@@ -226,16 +230,19 @@ def _update(buffer, bounds, of, rows, past):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _read(buffer, bounds, before, since, size):  # type: ignore[no-untyped-def]
-    """The row (k, size) each record shows, zeros for none; and the first damaged record (-1 for none)."""
+    """The row (k, size) each record shows, zeros for none; the newest valid_from of each; and the first damaged
+    record (-1 for none)."""
     k = len(bounds) - 1
-    out = np.zeros((k, size), np.int64)
+    out, newest = np.zeros((k, size), np.int64), np.full(k, np.int64(-(2**63)))
     for i in range(k):
         start, end = bounds[i], bounds[i + 1]
         if start == end:
             continue
         if not _sound(buffer, start, end, size):
-            return out, i
+            return out, newest, i
         low, high = 0, buffer[start + 1]
+        if high > 0:
+            newest[i] = buffer[end - size]
         while low < high:
             middle = (low + high) // 2
             if buffer[start + 2 + middle * size] < before:
@@ -246,4 +253,4 @@ def _read(buffer, bounds, before, since, size):  # type: ignore[no-untyped-def]
         if low > 0 and buffer[at] >= since and buffer[at + _HEAD] & 1 == 0:
             for w in range(size):
                 out[i, w] = buffer[at + w]
-    return out, -1
+    return out, newest, -1

@@ -187,7 +187,7 @@ class Applier:
         fresh = list(late) if filled is None else late
         meta = Meta(
             self._plan.state_hash, changes.frontier, {**self._meta.offsets, self._log.partition: end},
-            changes.pending_from, self._tables(entered),
+            changes.pending_from,
         )  # fmt: skip
         for tally, counts in self._tallies:
             for batch in entered:
@@ -205,10 +205,6 @@ class Applier:
         self._meta, self._next, self._values, self._sound = meta, end, len(self._dictionary), True
         counted = zip(VERDICTS, np.bincount(verdicts, minlength=len(VERDICTS)).tolist(), strict=True)
         return Counter({verdict: n for verdict, n in counted if n}), sum(map(len, entered))
-
-    def _tables(self, entered: Sequence[Batch]) -> int:
-        """How many rows of tables have entered, these events' among them."""
-        return self._meta.tables + sum(len(batch) for batch in entered if batch.stream.is_table)
 
     def _due(self, now: int | None) -> bool:
         waiting = self._admission.pending_from

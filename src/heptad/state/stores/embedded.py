@@ -3,8 +3,8 @@
 Keys begin with a letter that says what they hold::
 
     m                                       meta, as msgpack: format, state hash, frontier, offsets,
-                                            pending_from, tables, how many dictionary values there are, the number
-                                            of the last commit, and the generation, drawn where a state begins
+                                            pending_from, how many dictionary values there are, the number of the
+                                            last commit, and the generation, drawn where a state begins
     c  number modulo 64 (u8)                the names of the records that commit wrote, as msgpack: its number, and
                                             group and key of each; nil where they were too many
     r  group (u16, big-endian)  key         a record (`state.record`); keys as `state.keys` makes them
@@ -66,13 +66,12 @@ class _Kept(msgspec.Struct):
     frontier: int | None
     offsets: dict[int, int]
     pending_from: int | None
-    tables: int = 0  #: since format 3; of others the format alone is looked at
     values: int = 0
-    number: int = 0  #: since format 4
+    number: int = 0  #: since format 4; of others the format alone is looked at
     generation: bytes = b""
 
     def meta(self) -> Meta:
-        return Meta(self.state_hash, self.frontier, self.offsets, self.pending_from, self.tables)
+        return Meta(self.state_hash, self.frontier, self.offsets, self.pending_from)
 
 
 _kept = msgspec.msgpack.Decoder(_Kept, strict=False).decode
@@ -196,7 +195,6 @@ class EmbeddedStore:
                 after.frontier,
                 dict(after.offsets),
                 after.pending_from,
-                after.tables,
                 count,
                 before.number + 1,
                 before.generation,

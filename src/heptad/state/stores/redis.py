@@ -4,7 +4,7 @@ All keys of a state share one hash tag, so that they lie in one slot of a cluste
 anew for every state that begins empty: what another one left behind is never read::
 
     h:{name}:m          meta, as msgpack: format, generation, commit, state hash, frontier, offsets, pending_from,
-                        tables, and how many dictionary values there are
+                        and how many dictionary values there are
     h:{name}:g          the set of generations that were begun and not yet removed
     h:{name}:G:w        the owner: the token of the process that may commit
     h:{name}:G:c        the number of the last commit
@@ -149,7 +149,7 @@ class RedisStore:
                 kept = self._claimed(kept)
             if kept is None:  # a new state; a lost one begins anew too
                 generation = secrets.token_hex(4).encode()
-                kept = Kept(FORMAT, generation, 0, self._state_hash, None, {0: 0}, None, 0, 0)
+                kept = Kept(FORMAT, generation, 0, self._state_hash, None, {0: 0}, None, 0)
                 pipe = self._writes.pipeline()
                 pipe.delete(self._meta_key).sadd(self._generations, generation)
                 pipe.set(Names.of(self._prefix, generation).owner, self._token).execute()
@@ -200,7 +200,7 @@ class RedisStore:
             count += len(some)
         after = Kept(
             FORMAT, kept.generation, number, self._state_hash, change.meta.frontier, dict(change.meta.offsets),
-            change.meta.pending_from, change.meta.tables, size,
+            change.meta.pending_from, size,
         )  # fmt: skip
         lists: tuple[list[bytes], ...] = (
             [ids_field(*name) for name in ids[0]],

@@ -25,11 +25,10 @@ class Kept(msgspec.Struct, frozen=True):
     frontier: int | None
     offsets: dict[int, int]
     pending_from: int | None
-    tables: int
     values: int
 
     def meta(self) -> Meta:
-        return Meta(self.state_hash, self.frontier, self.offsets, self.pending_from, self.tables)
+        return Meta(self.state_hash, self.frontier, self.offsets, self.pending_from)
 
 
 unpack_kept = msgspec.msgpack.Decoder(Kept, strict=False).decode
