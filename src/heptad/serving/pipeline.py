@@ -251,9 +251,7 @@ class Pipeline:
         run.done("rerank")
         held = {c.name: c.holds for c in self.shape.read}
         names = [name for name, holds in held.items() if holds == "number"]
-        numbers: Matrix = np.empty((len(p), len(names)))
-        for place, name in enumerate(names):
-            numbers[:, place] = columns[name]
+        numbers: Matrix = np.array([columns[name] for name in names]).reshape(len(names), len(p)).T
         return self._outcome(
             run, found.items, shown, scores, p, run.flags, scorer.version, run.error,
             propensities=propensities, sources=found.scores, columns=names, numbers=numbers,
