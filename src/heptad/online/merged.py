@@ -102,7 +102,11 @@ class Merged:
         place = query.place(t)
         with self._lock:
             held = self._held.get(id(query))
-            if held is not None and held.place == place and self._of == (snapshot.generation, snapshot.number):
+            if (
+                held is not None
+                and held.place == place
+                and self._of == (snapshot.generation, snapshot.number)
+            ):
                 held.put(keys, words)
 
     def _forward(self, since: _Commit | None, now: _Commit, changed: Iterable[Named] | None) -> bool:

@@ -58,7 +58,9 @@ class Reader:
         self._cut: dict[tuple[str, ...], Assembly] = {}
         self.merged = Merged()
         self.tables = {
-            place: _Table(group, plan.stream(group.stream), np.zeros(tables.row_words(len(group.facts)), np.int64))
+            place: _Table(
+                group, plan.stream(group.stream), np.zeros(tables.row_words(len(group.facts)), np.int64)
+            )
             for place, group in enumerate(plan.groups)
             if group.facts is not None
         }
@@ -216,7 +218,9 @@ class _Fetch:
         ]
         lacking = [[k.keys[place] for place in h.lacking] for k, h in zip(keyed, held, strict=True)]
         if any(lacking):
-            fetched = self._snapshot.many([(asked.group, keys) for asked, keys in zip(reads, lacking, strict=True)])
+            fetched = self._snapshot.many(
+                [(asked.group, keys) for asked, keys in zip(reads, lacking, strict=True)]
+            )
             for query, h, keys, records in zip(queries, held, lacking, fetched, strict=True):
                 if keys:
                     h.words[h.lacking] = words = read(query, records, self._t)

@@ -50,7 +50,8 @@ class Query:
     def place(self, t: int) -> bytes:
         """Which tiles a read at ``t`` can see: of one record, reads in one place have the same words."""
         behind, hop = self._edges
-        return ((t - behind) // hop).tobytes()
+        tiles: Ints = (t - behind) // hop
+        return tiles.tobytes()
 
     @cached_property
     def together(self) -> Together:

@@ -250,7 +250,9 @@ class StoreContract:
     def test_a_snapshot_says_what_commits_changed(self, store: Store, opener: Opener) -> None:
         assert store.snapshot().number == 0
         for number in range(1, 4):
-            store.commit(Commit(meta(number, number), {(1, ANN): b"%08d" % number, (number, BOB): b"other..."}))
+            store.commit(
+                Commit(meta(number, number), {(1, ANN): b"%08d" % number, (number, BOB): b"other..."})
+            )
         with store.snapshot() as old:
             assert old.number == 3
             assert sorted(set(old.changed(1) or [])) == sorted({(1, ANN), (2, BOB), (3, BOB)})

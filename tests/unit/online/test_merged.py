@@ -23,7 +23,9 @@ from heptad.testing.tiny_applier import TinyApplier
 from heptad.times import MINUTE
 
 PER = Sale.per("user")
-PLAN = compile_features(Data(dynamic={"count": PER.count("1h", "1d"), "last": PER.last("shop", n=2)}), label(Sale))
+PLAN = compile_features(
+    Data(dynamic={"count": PER.count("1h", "1d"), "last": PER.last("shop", n=2)}), label(Sale)
+)
 WINDOWS = tuple(window for column in PLAN.columns for window in windows_of(column.source))
 GROUP = WINDOWS[0].group
 QUERY = Query(layouts_of(PLAN)[GROUP], WINDOWS)

@@ -51,7 +51,11 @@ def _finalize(words, t, ops, units, out):  # type: ignore[no-untyped-def]
             if op == _COUNT:
                 out[c, i] = np.float64(word)
             elif op == _SUM:
-                out[c, i] = np.float64(word) / unit if is_trusted(words[i, first + 1], words[i, first + 2]) else np.nan
+                out[c, i] = (
+                    np.float64(word) / unit
+                    if is_trusted(words[i, first + 1], words[i, first + 2])
+                    else np.nan
+                )
             elif op == _MEAN:
                 count = words[i, first + 1]
                 known = count > 0 and is_trusted(count, words[i, first + 2])
