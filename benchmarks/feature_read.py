@@ -6,6 +6,8 @@ Fifty features per ad: count, sum, mean, least and greatest bid of its clicks an
 30d and all time. heptad holds tiles and merges them at the moment of the read, so its values move with time; Feast
 reads fifty numbers that were computed before (by heptad, at the moment of the read) and written to its SQLite store,
 or, with ``--store redis``, to its Redis store: then both are on one server, started here, which nobody else uses.
+``heptad`` fetches every record from the store on every read; ``heptad_held`` holds merged words from read to read, as
+it is served (`online.merged`), and nothing is written meanwhile.
 Both get the same keys in the same order, 500 distinct ones at most of 5,000, and both answers are compared with those
 values, of which a sample is held to the oracle. A closed loop in one process: one read after the other.
 """
@@ -29,6 +31,7 @@ import pyarrow.parquet as pq
 
 import heptad as hp
 from contest import OTHERS, Contender, contest, machine, peak_mb, ratios, write
+from heptad.online.merged import Merged
 from heptad.online.reader import Reader
 from heptad.oracle.oracle import Oracle
 from heptad.plan.batch import Logged
@@ -125,9 +128,11 @@ def percentiles(seconds: list[float]) -> dict[str, float]:
     }
 
 
-def ours(url: str, keys: int, reads: int, answer: Path | None) -> dict[str, Any]:
+def ours(url: str, keys: int, reads: int, answer: Path | None, *, held: bool) -> dict[str, Any]:
     store = open_store(url, PLAN.state_hash, readonly=True)
     reader = Reader(PLAN, store, StandingClock(NOW))
+    if not held:
+        reader.merged = Merged(most=0)
     reader.warm()
     distinct = drawn(keys, min(reads, 500))
     asked = [columns_of(PLAN, requests(ads)) for ads in distinct]
@@ -157,11 +162,12 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--data", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--url", help=argparse.SUPPRESS)
+    parser.add_argument("--held", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--keys", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--answer", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.data:
-        print(json.dumps(ours(given.url, given.keys, given.reads, given.answer)))
+        print(json.dumps(ours(given.url, given.keys, given.reads, given.answer, held=given.held)))
         return
     at_server, most = given.store == "redis", 5.0 if given.store == "redis" else 2.5
     feast = f"feast_{'redis' if at_server else 'sqlite'}"
@@ -191,8 +197,10 @@ def main() -> None:
         for keys in KEYS:
             few = max(300, min(given.reads // 10, 2_000 if keys <= 10 else 1_000 if keys == 100 else 300))
             print(f"{keys} keys", file=sys.stderr)
+            asked = ("--url", url, "--keys", str(keys), "--reads", str(given.reads))
             sides = [
-                Contender("heptad", "feature_read.py", args=("--url", url, "--keys", str(keys), "--reads", str(given.reads))),
+                Contender("heptad", "feature_read.py", args=asked),
+                Contender("heptad_held", "feature_read.py", args=(*asked, "--held")),
                 Contender(feast, "contenders/feature_read_feast.py", str(OTHERS), ("--keys", str(keys), "--reads", str(few), *theirs)),
             ]  # fmt: skip
             found = contest(data, sides, check, rounds=given.rounds, key="p50_ms")

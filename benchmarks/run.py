@@ -24,6 +24,7 @@ SCRIPTS = {
     "B7": "freshness",
     "B8": "retrieval",
     "B9": "weight",
+    "B11": "scale_out",
     "soak": "soak",
     "trees": "trees",
     "log": "log_append",

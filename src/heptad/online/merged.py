@@ -16,7 +16,7 @@ import numpy as np
 from heptad.state.layout import Ints
 from heptad.state.store import Named, Snapshot
 
-#: Bytes of words held for one query; at more it begins anew.
+#: Bytes of words held for one query, unless said otherwise.
 MOST: Final = 64 << 20
 _FIRST: Final = 1_024  #: rows to begin with
 
@@ -46,8 +46,9 @@ class Reading(Protocol):
 class _Held:
     """Rows of one query at one place of time."""
 
-    def __init__(self, query: Reading) -> None:
+    def __init__(self, query: Reading, most: int) -> None:
         self.query = query
+        self._most = most // (8 * len(query.blank))  #: rows
         self.begin(b"")
 
     def begin(self, place: bytes) -> None:
@@ -57,8 +58,10 @@ class _Held:
         self.used = 0  #: rows that were given out
 
     def put(self, keys: Sequence[bytes], words: Ints) -> None:
-        """Hold one more row for each key."""
-        if (self.used + len(keys)) * words.shape[1] * 8 > MOST:
+        """Hold one more row for each key; nothing where there are too many."""
+        if len(keys) > self._most:
+            return
+        if self.used + len(keys) > self._most:
             self.begin(self.place)
         until = self.used + len(keys)
         if until > len(self.words):
@@ -71,9 +74,13 @@ class _Held:
 
 
 class Merged:
-    """Merged words by query and key, for snapshots of one store; any number of threads may ask."""
+    """Merged words by query and key, for snapshots of one store; any number of threads may ask.
 
-    def __init__(self) -> None:
+    ``most``: bytes of words held for one query; with one more it begins anew.
+    """
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
         self._lock = threading.Lock()
         self._of: _Commit | None = None  #: which it holds for
         self._held: dict[int, _Held] = {}  #: by the identity of a query, which `_Held` keeps
@@ -129,6 +136,6 @@ class Merged:
     def _of_query(self, group: int, query: Reading) -> _Held:
         found = self._held.get(id(query))
         if found is None:
-            found = self._held[id(query)] = _Held(query)
+            found = self._held[id(query)] = _Held(query, self._most)
             self._groups.setdefault(group, []).append(found)
         return found

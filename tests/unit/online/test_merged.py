@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from heptad.declare.data import Data
 from heptad.declare.labels import label
-from heptad.online import merged
 from heptad.online.merged import Merged
 from heptad.plan.batch import Logged
 from heptad.plan.compile import compile_features
@@ -83,21 +81,19 @@ class World:
     st.integers(1, 8),
 )  # fmt: skip
 def test_words_are_as_without(users, steps, most):
-    world, held = World(users), Merged()
+    world, held = World(users), Merged(most * len(QUERY.blank) * 8)  # few rows: it often begins anew
     snapshots = [(world.store.snapshot(), world.t)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(merged, "MOST", most * len(QUERY.blank) * 8)  # few rows: it often begins anew
-        for step, given_ in steps:
-            if step == "apply":
-                world.apply(given_)
-            elif step == "open":
-                snapshots.append((world.store.snapshot(), world.t))
-            else:
-                keys, back = given_
-                snapshot, t = snapshots[-1 - back % len(snapshots)]
-                for time in (t, t + MINUTE * (back % 7)):
-                    words, _ = through(held, snapshot, keys, time)
-                    assert np.array_equal(words, fresh(snapshot, keys, time))
+    for step, given_ in steps:
+        if step == "apply":
+            world.apply(given_)
+        elif step == "open":
+            snapshots.append((world.store.snapshot(), world.t))
+        else:
+            keys, back = given_
+            snapshot, t = snapshots[-1 - back % len(snapshots)]
+            for time in (t, t + MINUTE * (back % 7)):
+                words, _ = through(held, snapshot, keys, time)
+                assert np.array_equal(words, fresh(snapshot, keys, time))
 
 
 def test_only_what_was_written_is_read_again():
