@@ -159,7 +159,7 @@ class Session:
 
     def counts(self, tally: int = 0) -> Counts:
         """A tally of the plan, as of this moment."""
-        return self._reader.tallies[tally].at(self._snapshot.records, self.t)
+        return self._reader.tallies[tally].at(self._snapshot, self.t)
 
     def read(
         self, request: Mapping[str, Column], n: int, columns: tuple[str, ...] | None = None

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from heptad.plan.nodes import TallyPlan, TrendPlan
 from heptad.state.absorb import Known
+from heptad.state.store import Snapshot
 from heptad.state.tally import Counts, Tally, TallyReader
 from heptad.state.trend import Trend, TrendReader
 
@@ -26,8 +27,8 @@ class CountsReader(Protocol):
 
     @property
     def newest(self) -> Counts: ...
-    def at(self, known: Known, t: int) -> Counts:
-        """The counts as of a snapshot, given its `records`, and a t after its frontier."""
+    def at(self, snapshot: Snapshot, t: int) -> Counts:
+        """The counts as of a snapshot, at a t after its frontier; as last read where the store stopped answering."""
         ...
 
 

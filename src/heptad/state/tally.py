@@ -35,6 +35,7 @@ from heptad.state.pages import (
     read_words,
     values_after,
 )
+from heptad.state.store import Snapshot
 
 _NOTHING: Final = np.zeros(2, np.int64)  #: the head of no tally
 
@@ -88,9 +89,10 @@ class TallyReader:
         """As of the read that came last: what is known without asking the store."""
         return self._last[1]
 
-    def at(self, known: Known, t: int) -> Counts:
-        """The counts as of a snapshot, given its `records`; all of them are before t."""
-        head, (before, last) = _head(self._keys, known), self._last
+    def at(self, snapshot: Snapshot, t: int) -> Counts:
+        """The counts as of a snapshot, all of them before t; as last read where the store stopped answering."""
+        known, (before, last) = snapshot.records, self._last
+        newest, head = last, _head(self._keys, known)
         if np.array_equal(head, before):
             return last
         if head[0] != before[0]:
@@ -103,8 +105,11 @@ class TallyReader:
         pages = np.flatnonzero(versions != old).tolist()
         parts = read_words(known, [_counts(self._keys, page) for page in pages])
         for page, part in zip(pages, parts, strict=True):
-            counts[page * PAGE : page * PAGE + len(part)] = part
+            room = counts[page * PAGE : (page + 1) * PAGE]
+            room[: len(part)] = part[: len(room)]
         found = Counts(last.epoch, values_after(known, self._keys, last.values, n), counts)
+        if snapshot.degraded:  # records of several commits, perhaps: nothing to keep
+            return newest
         self._last = head, found
         return found
 

@@ -37,6 +37,7 @@ from heptad.state.pages import (
     read_words,
     values_after,
 )
+from heptad.state.store import Snapshot
 from heptad.state.tally import Counts
 
 _NO_TILE: Final = -(2**63)
@@ -132,9 +133,12 @@ class TrendReader:
         """As of the read that came last: what is known without asking the store."""
         return self._last.found
 
-    def at(self, known: Known, t: int) -> Counts:
-        """The counts in the window before ``t`` as of a snapshot, given its `records`; t is after its frontier."""
-        last, first = self._last, self._plan.start(t) // self._plan.hop
+    def at(self, snapshot: Snapshot, t: int) -> Counts:
+        """The counts in the window before ``t`` as of a snapshot, t after its frontier; in the tiles as last read where
+        the store stopped answering.
+        """
+        newest, first = self._last, self._plan.start(t) // self._plan.hop
+        last, known = newest, snapshot.records
         head = _Head.read(known, self._keys, self._plan.slots)
         if head.epoch != last.head.epoch:
             none = last.head._replace(epoch=head.epoch, values=0, versions=head.versions * 0, pages=_NONE)
@@ -145,6 +149,9 @@ class TrendReader:
         tiles = last.tiles if same else self._tiles(known, head, last)
         sums = _sums(head.values, first, tiles, last)
         values = values_after(known, self._keys, last.found.values, head.values)
+        if snapshot.degraded:  # records of several commits, perhaps: nothing to keep
+            head, tiles, values = newest.head, newest.tiles, newest.found.values
+            sums = _sums(head.values, first, tiles, newest)
         found = Counts(head.epoch, values, sums.astype(np.float64))
         self._last = _Seen(head, tiles, first, sums, found)
         return found
@@ -185,7 +192,7 @@ def _read_tiles(
         counts = found[tile][page * PAGE : (page + 1) * PAGE]
         counts[:] = 0  # a record ends with the last value that was met when it was written
         if len(part) and part[0] == tile:
-            counts[: len(part) - 1] = part[1:]
+            counts[: len(part) - 1] = part[1 : 1 + len(counts)]
     return found
 
 

@@ -206,7 +206,7 @@ class StoreContract:
             return at.enter_context(store.snapshot())
 
         def shown(snapshot: Snapshot, t: int) -> dict[Any, float]:
-            found = reader.at(snapshot.records, t)
+            found = reader.at(snapshot, t)
             return {value: n for value, n in zip(found.values, found.counts.tolist(), strict=True) if n}
 
         with at:

@@ -32,7 +32,7 @@ class Failing:
 
 def counted(store):
     with store.snapshot() as snapshot:
-        return TallyReader(PLAN.tallies[0]).at(snapshot.records, START).counts.tolist()
+        return TallyReader(PLAN.tallies[0]).at(snapshot, START).counts.tolist()
 
 
 @pytest.fixture

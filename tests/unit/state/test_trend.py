@@ -70,7 +70,7 @@ def test_any_snapshot_shows_its_window(plan, frontier, steps):
             trend = Trend(plan, store.snapshot().records)
             seen.append((store.snapshot(), happened, frontier))
         snapshot, past, newest = seen[max(0, len(seen) - 1 - back)]
-        found = reader.at(snapshot.records, newest + ahead)
+        found = reader.at(snapshot, newest + ahead)
         assert len(found.values) == len(found.counts) == len(set(found.values))
         counted = dict(zip(found.values, found.counts.tolist(), strict=True))
         assert {v: n for v, n in counted.items() if n} == obvious(plan, past, newest + ahead)
@@ -82,9 +82,12 @@ def test_only_what_changed_is_written_and_read():
     store, asked = MemoryStore("hash"), []
     trend, reader = Trend(plan, store.snapshot().records), TrendReader(plan)
 
-    def known(group, keys):
-        asked.extend(keys)
-        return store.snapshot().records(group, keys)
+    class Now:
+        degraded = False
+
+        def records(self, group, keys):
+            asked.extend(keys)
+            return store.snapshot().records(group, keys)
 
     def commit(offset, values, time):
         changed = trend.add(values, [time] * len(values), time)
@@ -92,16 +95,16 @@ def test_only_what_changed_is_written_and_read():
         return len(changed)
 
     assert commit(1, list(range(10 * PAGE)), 5) == 1 + 10 + 10
-    first = reader.at(known, 6)
+    first = reader.at(Now(), 6)
     assert len(asked) == 1 + 10 + 10
     del asked[:]
-    assert reader.at(known, 8) is first, "no event, and no hop has passed"
+    assert reader.at(Now(), 8) is first, "no event, and no hop has passed"
     assert len(asked) == 1
     assert commit(2, [3, 3, "new"], 9) == 1 + 2 + 1
-    second = reader.at(known, 10)
+    second = reader.at(Now(), 10)
     assert len(asked) == 2 + 2 + 1, "the head, two pages of one tile, one of values"
     assert (second.counts[3], first.counts[3], second.epoch) == (3.0, 1.0, first.epoch)
-    assert reader.at(known, 109).counts.sum() == second.counts.sum()
-    assert reader.at(known, 110).counts.sum() == 0.0, "the tile from 0 to 10 is behind the window"
+    assert reader.at(Now(), 109).counts.sum() == second.counts.sum()
+    assert reader.at(Now(), 110).counts.sum() == 0.0, "the tile from 0 to 10 is behind the window"
     assert commit(3, [3], 500) == 1 + 1
-    assert reader.at(known, 501).counts.sum() == 1.0
+    assert reader.at(Now(), 501).counts.sum() == 1.0
