@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heptad.models.ease import EASE
@@ -12,6 +12,7 @@ from heptad.retrieval.blend import Quota, Retriever
 from heptad.retrieval.catalog import ItemIndex
 from heptad.retrieval.learned import LearnedSource
 from heptad.retrieval.popular import PopularSource
+from heptad.retrieval.source import Asked, proposed
 from heptad.retrieval.trending import TrendingSource
 from heptad.retrieval.window import Window
 
@@ -77,6 +78,24 @@ def test_alone_is_as_in_a_batch(pairs, quotas, total, requests, states, newer):
                     many = retriever.asked([past, past], [out, out], all_time, windows)
                     one, two = retriever.propose(name, asked).places, retriever.propose(name, many).places
                     assert one.tolist() == two[1:].tolist()
+
+
+@given(
+    st.lists(st.sampled_from([-1.0, 0.0, 1.0, 1.5, 2.0, 3.0]), min_size=len(ITEMS), max_size=len(ITEMS)),
+    st.integers(0, len(ITEMS)),
+    st.integers(1, 6),
+    st.lists(item, max_size=3),
+    st.booleans(),
+)
+@settings(max_examples=500)
+def test_a_list_is_cut_where_it_is_in_a_batch(scores, known, k, out, evidence):
+    index = ItemIndex(ITEMS)
+    one, two = (Asked([()] * n, index, index.order, known, [out] * n) for n in (1, 2))
+    alone = proposed(one, np.array([scores]), k, evidence)
+    batch = proposed(two, np.array([scores] * 2), k, evidence)
+    assert alone.places.tolist() == batch.places[1:].tolist()
+    where = np.zeros(len(ITEMS), np.int64), np.arange(len(ITEMS))
+    assert alone.scores_of(*where).tolist() == batch.scores_of(*where).tolist() == scores
 
 
 def test_counts_that_are_written_are_ranked_again():

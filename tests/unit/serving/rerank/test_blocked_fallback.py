@@ -24,10 +24,25 @@ from heptad.streams.clock import ReplayClock
 from heptad.streams.log import Log
 from heptad.streams.replay import Replay
 from heptad.testing.tiny_service import START, Sale, past, request, tiny
+from heptad.times import DAY, MINUTE
 
 BOLT = hp.Block(hp.col("maker") == "bolt")
 ON_THE_WEB = hp.Block((Sale.device == "web") & (hp.col("price") > 12))
 LATE = {"fallback": "too slow", "stage": "model"}
+
+
+class Later:
+    """A reader whose every moment is a minute after the one before."""
+
+    def __init__(self, reader):
+        self._reader, self.tallies, self.warm = reader, reader.tallies, reader.warm
+        self.t = START + 30 * DAY
+
+    @contextmanager
+    def open(self):
+        self.t += MINUTE
+        with self._reader.open(self.t) as session:
+            yield session
 
 
 class Cut:
@@ -111,8 +126,10 @@ def failing(scorer, part):
 
 @pytest.mark.parametrize("part", ["model unavailable", "candidates unavailable"])
 def test_where_the_model_or_the_candidates_fail(pipeline, scorer, reader, part):
-    broken = pipeline(BOLT, scorer=failing(scorer, part))
+    later = Later(reader)
+    broken = pipeline(BOLT, scorer=failing(scorer, part), reader=later)
     outcome = broken.rank(asked(broken, user=3))
+    assert outcome.decision.t == outcome.answer.t == later.t == START + 30 * DAY + 2 * MINUTE
     assert outcome.answer.flags == {"fallback": part}
     assert outcome.answer.items
     assert "bolt" not in {maker for maker, _ in facts(reader, outcome.answer.items)}
@@ -130,14 +147,16 @@ def test_the_decision_is_made_again_from_the_log(pipeline, scorer, log, user, pa
 
 
 @pytest.mark.parametrize("late", [True, False])
-def test_where_nothing_can_be_read_items_are_blocked_that_were_when_last_seen(pipeline, reader, late):
+@pytest.mark.parametrize("looked_for", [3, "nobody"], ids=["a ranking", "a fallback"])
+def test_where_nothing_can_be_read_items_are_blocked_that_were_when_last_seen(
+    pipeline, reader, late, looked_for
+):
     cut = Cut(reader)
     made = pipeline(BOLT, ON_THE_WEB, reader=cut)
     first = made.fall_back(asked(made), LATE).answer
     assert first.flags == LATE | {"blocks": "as last known"}
     assert first.items == pipeline().fall_back(asked(made), LATE).answer.items, "nothing was looked at yet"
-    made.rank(asked(made, user=3))
-    made.rank(asked(made))
+    made.rank(asked(made, user=looked_for))
     if late:
         answer = made.fall_back(asked(made, device="web"), LATE).answer
         assert answer.flags == LATE | {"blocks": "as last known"}
