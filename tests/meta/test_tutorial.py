@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TUTORIALS = sorted((ROOT / "docs/tutorial").glob("*.md"))
+SLOW = {"serving"}  #: those that start servers and train
+TUTORIALS = [
+    pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in SLOW else [])
+    for path in sorted((ROOT / "docs/tutorial").glob("*.md"))
+]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
 SAVED = re.compile(r"Save this as `([^`]+)`:\s*$")
 
@@ -52,9 +58,14 @@ def follow(markdown: str, folder: Path) -> int:
     return compared
 
 
-@pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", TUTORIALS)
 def test_a_tutorial_can_be_followed(path: Path, tmp_path: Path) -> None:
-    assert follow(path.read_text(encoding="utf-8"), tmp_path) > 0
+    try:
+        assert follow(path.read_text(encoding="utf-8"), tmp_path) > 0
+    finally:  # what it started ends with it, wherever it failed
+        for started in tmp_path.glob("*.pid"):
+            with suppress(ProcessLookupError):
+                os.kill(int(started.read_text(encoding="utf-8")), signal.SIGKILL)
 
 
 def test_a_tutorial_that_shows_what_is_not_so_fails(tmp_path: Path) -> None:
