@@ -28,16 +28,19 @@ def measured() -> str:
     rows = [
         *_of_run(_result("videos")),
         *_of_fraud(_result("fraud_anchor")),
-        *_of_read(_result("feature_read")),
+        *(row for store in ("", "_redis") for row in _of_read(f"feature_read{store}")),
         *_of_trees(_result("trees")),
         *(row for store in ("", "_redis") for row in _of_rank(f"rank_request{store}")),
         *(row for store in ("", "_redis") for row in _of_freshness(f"freshness{store}")),
         *_of_soak(),
+        *_of_retrieval(),
+        *_of_scale(),
     ]
     rows += [*_of_training_set(_result("training_set")), *_of_lookup(_result("lookup_join"))]
     for name in ("out_of_core", "out_of_core_20gb"):
         rows += _of_out_of_core(name, _result(name))
-    rows += [*_of_ingest(_result("ingest")), *_of_weight(_result("weight"))]
+    rows += [row for store in ("", "_redis") for row in _of_ingest(f"ingest{store}")]
+    rows += _of_weight(_result("weight"))
     head = "| what | measured | command |\n|---|---|---|\n"
     return head + "\n".join(f"| {what} | {value} | {command} |" for what, value, command in rows)
 
@@ -63,17 +66,42 @@ def _of_run(run: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]  # fmt: skip
 
 
-def _of_read(read: dict[str, Any]) -> list[tuple[str, str, str]]:
-    command = f"[`make bench B=B5`]({RESULTS}/feature_read.json)"
+def _kept(name: str) -> bool:
+    """Whether the result of a benchmark has been kept."""
+    return (ROOT / RESULTS / f"{name}.json").is_file()
+
+
+def _made_by(name: str, target: str, store: str) -> str:
+    """The command behind a result, linked to it: ``make bench`` measures the embedded store."""
+    script = f"python benchmarks/{name.removesuffix('_redis')}.py --store redis"
+    return f"[`{f'make bench B={target}' if store == 'embedded' else script}`]({RESULTS}/{name}.json)"
+
+
+def _of_read(name: str) -> list[tuple[str, str, str]]:
+    if not _kept(name):
+        return []
+    read = _result(name)
+    store = read.get("store", "embedded")
+    command, feast = _made_by(name, "B5", store), "feast_redis" if store == "redis" else "feast_sqlite"
     ours = {keys: found["heptad"] for keys, found in read["contenders"].items()}
     value = "; ".join(
         f"{keys.split()[0]}: {one['p50_ms']:.2f} ms, {one['p99_ms']:.2f} ms" for keys, one in ours.items()
     )
-    times = ", ".join(f"{ratio['p50']['feast_sqlite']:.0f} ×" for ratio in read["ratio"].values())
-    return [
-        ("feature read, keys × 50 windowed features, embedded store: p50, p99", value, command),
-        ("the same by Feast's SDK on SQLite: p50 as a multiple", times, command),
-    ]
+    times = ", ".join(f"{ratio['p50'][feast]:.0f} ×" for ratio in read["ratio"].values())
+    rows = [
+        (f"feature read, keys × 50 windowed features, every record from the {store} store: p50, p99", value, command),
+        (f"the same by Feast's SDK on {feast.partition('_')[2].replace('sqlite', 'SQLite').replace('redis', 'Redis')}:"
+         " p50 as a multiple", times, command),
+    ]  # fmt: skip
+    held = {
+        keys: found["heptad_held"] for keys, found in read["contenders"].items() if "heptad_held" in found
+    }
+    if held:
+        value = "; ".join(
+            f"{keys.split()[0]}: {one['p50_ms']:.2f} ms, {one['p99_ms']:.2f} ms" for keys, one in held.items()
+        )
+        rows.append(("the same with words held from read to read, as it is served: p50, p99", value, command))
+    return rows
 
 
 def _of_trees(trees: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -87,7 +115,7 @@ def _of_trees(trees: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 def _of_rank(name: str) -> list[tuple[str, str, str]]:
     """Nothing where the benchmark of this store has not been kept."""
-    if not (ROOT / RESULTS / f"{name}.json").is_file():
+    if not _kept(name):
         return []
     found = _result(name)
     load, ours = found["load"], found["contenders"]["heptad"]
@@ -97,16 +125,12 @@ def _of_rank(name: str) -> list[tuple[str, str, str]]:
     )
     value = f"{ours['saturating_rate']:.0f} per second; {ours['p50_ms']:.1f} ms, {ours['p99_ms']:.1f} ms"
     others = ", ".join(f"{one} {ratio['rate']:.0f} × less" for one, ratio in found["ratio"].items())
-    command = (
-        "make bench B=B6"
-        if load["store"] == "embedded"
-        else "python benchmarks/rank_request.py --store redis"
-    )
-    return [(what, f"{value} ({others})" if others else value, f"[`{command}`]({RESULTS}/{name}.json)")]
+    command = _made_by(name, "B6", load["store"])
+    return [(what, f"{value} ({others})" if others else value, command)]
 
 
 def _of_freshness(name: str) -> list[tuple[str, str, str]]:
-    if not (ROOT / RESULTS / f"{name}.json").is_file():
+    if not _kept(name):
         return []
     found = _result(name)
     load, seen = found["load"], found["freshness"]["visible_ms"]
@@ -114,14 +138,12 @@ def _of_freshness(name: str) -> list[tuple[str, str, str]]:
         f"event due to the end of a read that knows it, {load['store']} store, beside"
         f" {load['requests_per_second']:.0f} rank requests a second: p50, p99"
     )
-    command = (
-        "make bench B=B7" if load["store"] == "embedded" else "python benchmarks/freshness.py --store redis"
-    )
-    return [(what, f"{seen['p50']:.1f} ms, {seen['p99']:.1f} ms", f"[`{command}`]({RESULTS}/{name}.json)")]
+    command = _made_by(name, "B7", load["store"])
+    return [(what, f"{seen['p50']:.1f} ms, {seen['p99']:.1f} ms", command)]
 
 
 def _of_soak() -> list[tuple[str, str, str]]:
-    if not (ROOT / RESULTS / "soak.json").is_file():
+    if not _kept("soak"):
         return []
     found = _result("soak")
     load, memory, asked = found["load"], found["memory"], found["requests"]
@@ -135,6 +157,38 @@ def _of_soak() -> list[tuple[str, str, str]]:
         f" {memory['mb_per_hour']:+.1f} ± {memory['error']:.1f} MB an hour; {asked['latency_ms']['p99']:.1f} ms"
     )
     return [(what, value, f"[`make bench B=soak`]({RESULTS}/soak.json)")]
+
+
+def _of_retrieval() -> list[tuple[str, str, str]]:
+    if not _kept("retrieval"):
+        return []
+    found = _result("retrieval")
+    rows = []
+    for kind, sides in found["contenders"].items():
+        ours = sides["heptad"]["filters"]
+        value = "; ".join(
+            f"{name}: {one['recall']:.3f}, {one['p99_ms']:.1f} ms" for name, one in ours.items()
+        )
+        what = f"nearest 100 of {found['load']['items']:,} × {found['load']['dimension']} vectors, {kind}, by filter: recall, p99"
+        rows.append((what, value, f"[`make bench B=B8`]({RESULTS}/retrieval.json)"))
+    return rows
+
+
+def _of_scale() -> list[tuple[str, str, str]]:
+    if not _kept("scale_out"):
+        return []
+    found = _result("scale_out")["scaled"]
+    rows = []
+    for what, one in found.items():
+        by = "worker" if "requests" in what else "partition"
+        value = (
+            f"{one['rate_by_1']:,.0f}; {one['rate_by_2']:,.0f}; efficiency {one['efficiency']:.2f}, predicted"
+            f" {one['predicted_by_2']:,.0f}"
+        )
+        rows.append(
+            (f"{what}, 1 {by}; 2 {by}s on 2 cores", value, f"[`make bench B=B11`]({RESULTS}/scale_out.json)")
+        )
+    return rows
 
 
 def _of_weight(weight: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -201,17 +255,20 @@ def _of_fraud(anchor: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
-def _of_ingest(ingest: dict[str, Any]) -> list[tuple[str, str, str]]:
-    found = ingest["contenders"]
+def _of_ingest(name: str) -> list[tuple[str, str, str]]:
+    if not _kept(name):
+        return []
+    ingest = _result(name)
+    found, store = ingest["contenders"], ingest["load"].get("store", "embedded")
     names = {"heptad": "rows", "heptad_columns": "columns", "heptad_backfill": "backfill"}
     rates = ", ".join(
-        f"{name} {1e3 / found[key]['us_per_event']:.0f}k" for key, name in names.items() if key in found
+        f"{form} {1e3 / found[key]['us_per_event']:.0f}k" for key, form in names.items() if key in found
     )
-    others = {name: one for name, one in found.items() if name not in names or name == "heptad"}
-    what = f"ingest, {ingest['load']['features']} features, synced log and state: events per second"
-    return [
-        (what, f"{rates} ({_others(others, ingest['ratio'])})", f"[`make bench B=B4`]({RESULTS}/ingest.json)")
-    ]
+    peers = {one: said for one, said in found.items() if one not in names or one == "heptad"}
+    state = "synced log and state" if store == "embedded" else "synced log, states in Redis"
+    what = f"ingest, {ingest['load']['features']} features, {state}: events per second"
+    value = f"{rates} ({_others(peers, ingest['ratio'])})" if len(peers) > 1 else rates
+    return [(what, value, _made_by(name, "B4", store))]
 
 
 def _result(name: str) -> dict[str, Any]:
