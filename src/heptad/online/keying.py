@@ -22,15 +22,22 @@ _ROOM: Final = 2**62  #: what one integer per tuple may reach
 class Keyed:
     """The records that n rows of a read need.
 
-    ``keys``: the distinct keys as bytes. ``of`` (n,): which key, or list of keys, a row reads; one past the
-    last where a key is null, which ``nulls`` says; None where row i reads key i. ``lists``: members and bounds of
-    each distinct list of keys, where the key is a list.
+    ``values``: the distinct keys, tuples of values, or the values themselves where a key is of one column
+    (``bare``). ``of`` (n,): which key, or list of keys, a row reads; one past the last where a key is null, which
+    ``nulls`` says; None where row i reads key i. ``lists``: members and bounds of each distinct list of keys, where the
+    key is a list.
     """
 
-    keys: list[bytes]
+    values: list[Any]
+    bare: bool
     of: Ints | None
     nulls: bool = False
     lists: tuple[Ints, Ints] | None = None
+
+    def keys(self, places: Sequence[int]) -> list[bytes]:
+        """The bytes of the keys at these places."""
+        some = [self.values[place] for place in places]
+        return encode_rows([(value,) for value in some] if self.bare else some)
 
     def states(self, query: Query, words: Ints) -> Ints:
         """States (distinct, words) of the states (keys, words): lists merged, and where a row needs it one of no events."""
@@ -75,10 +82,13 @@ def code(column: Column) -> Coded:
 
 def keyed(columns: Sequence[Coded], list_key: int | None, n: int) -> Keyed:
     """The records of n rows whose keys are these columns; ``list_key`` is the place of a list of elements."""
+    if len(columns) == 1 and list_key is None:
+        (column,) = columns
+        return Keyed(column.values, True, column.codes, _has_nulls(column.codes, len(column.values)))
     distinct, of = _tuples(columns, n)
-    nulls = of is not None and len(of) > 0 and int(of.max()) == len(distinct)
+    nulls = _has_nulls(of, len(distinct))
     if list_key is None:
-        return Keyed(encode_rows(distinct), of, nulls)
+        return Keyed(distinct, False, of, nulls)
     elements = [
         [(*row[:list_key], element, *row[list_key + 1 :]) for element in dict.fromkeys(row[list_key])]
         for row in distinct
@@ -86,7 +96,11 @@ def keyed(columns: Sequence[Coded], list_key: int | None, n: int) -> Keyed:
     places = {key: i for i, key in enumerate(dict.fromkeys(chain.from_iterable(elements)))}
     members = np.array([places[key] for keys in elements for key in keys], np.int64)
     bounds = np.cumsum([0, *map(len, elements)], dtype=np.int64)
-    return Keyed(encode_rows(places), of, nulls, (members, bounds))
+    return Keyed(list(places), False, of, nulls, (members, bounds))
+
+
+def _has_nulls(of: Ints | None, distinct: int) -> bool:
+    return of is not None and len(of) > 0 and int(of.max()) == distinct
 
 
 def _tuples(columns: Sequence[Coded], n: int) -> tuple[list[tuple[Any, ...]], Ints | None]:

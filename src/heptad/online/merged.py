@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 from itertools import repeat
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
@@ -22,6 +22,7 @@ _FIRST: Final = 1_024  #: rows to begin with
 
 
 _Commit = tuple[bytes, int]  #: generation and number
+_NONE: Final = object()
 
 
 class Found(NamedTuple):
@@ -53,11 +54,12 @@ class _Held:
 
     def begin(self, place: bytes) -> None:
         self.place = place
-        self.rows: dict[bytes, int] = {}
+        self.rows: dict[Any, int] = {}
+        self.named: dict[bytes, Any] = {}  #: what ``rows`` calls the key of these bytes
         self.words = np.empty((_FIRST, len(self.query.blank)), np.int64)
         self.used = 0  #: rows that were given out
 
-    def put(self, keys: Sequence[bytes], words: Ints) -> None:
+    def put(self, values: Sequence[Any], keys: Sequence[bytes], words: Ints) -> None:
         """Hold one more row for each key; nothing where there are too many."""
         if len(keys) > self._most:
             return
@@ -69,13 +71,15 @@ class _Held:
             more[: self.used] = self.words[: self.used]
             self.words = more
         self.words[self.used : until] = words
-        self.rows.update(zip(keys, range(self.used, until), strict=True))
+        self.rows.update(zip(values, range(self.used, until), strict=True))
+        self.named.update(zip(keys, values, strict=True))
         self.used = until
 
 
 class Merged:
     """Merged words by query and key, for snapshots of one store; any number of threads may ask.
 
+    Keys come as the values that rows hold, which are quicker to look up than their bytes.
     ``most``: bytes of words held for one query; with one more it begins anew.
     """
 
@@ -86,7 +90,7 @@ class Merged:
         self._held: dict[int, _Held] = {}  #: by the identity of a query, which `_Held` keeps
         self._groups: dict[int, list[_Held]] = {}
 
-    def known(self, snapshot: Snapshot, group: int, query: Reading, keys: Sequence[bytes], t: int) -> Found:
+    def known(self, snapshot: Snapshot, group: int, query: Reading, values: Sequence[Any], t: int) -> Found:
         """The words of records as a read of the snapshot at ``t`` finds them, as far as they are held."""
         place, since = query.place(t), self._of
         now = snapshot.generation, snapshot.number
@@ -98,11 +102,19 @@ class Merged:
                 held = self._of_query(group, query)
                 if held.place != place:
                     held.begin(place)
-                rows = np.fromiter(map(held.rows.get, keys, repeat(-1)), np.int64, len(keys))
+                rows = np.fromiter(map(held.rows.get, values, repeat(-1)), np.int64, len(values))
                 return Found(held.words[rows], np.flatnonzero(rows < 0).tolist())
-        return Found(np.empty((len(keys), len(query.blank)), np.int64), list(range(len(keys))))
+        return Found(np.empty((len(values), len(query.blank)), np.int64), list(range(len(values))))
 
-    def keep(self, snapshot: Snapshot, query: Reading, keys: Sequence[bytes], words: Ints, t: int) -> None:
+    def keep(
+        self,
+        snapshot: Snapshot,
+        query: Reading,
+        values: Sequence[Any],
+        keys: Sequence[bytes],
+        words: Ints,
+        t: int,
+    ) -> None:
         """Hold what was read of the snapshot at ``t``; nothing where it is not of the moment any more."""
         if snapshot.degraded:
             return
@@ -114,7 +126,7 @@ class Merged:
                 and held.place == place
                 and self._of == (snapshot.generation, snapshot.number)
             ):
-                held.put(keys, words)
+                held.put(values, keys, words)
 
     def _forward(self, since: _Commit | None, now: _Commit, changed: Iterable[Named] | None) -> bool:
         """Bring what is held to commit ``now``, before which others ``changed`` records after ``since``; whether it is
@@ -129,7 +141,8 @@ class Merged:
         else:
             for group, key in changed:
                 for held in self._groups.get(group, ()):
-                    held.rows.pop(key, None)
+                    value = held.named.pop(key, _NONE)
+                    held.rows.pop(value, None)
         self._of = now
         return True
 

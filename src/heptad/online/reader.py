@@ -213,18 +213,19 @@ class _Fetch:
         keyed = [self._keys(self._reader.list_key(asked.group), asked.keys) for asked in reads]
         queries = [self._reader.query(asked.group, asked.columns) for asked in reads]
         held = [
-            self._reader.merged.known(self._snapshot, asked.group, query, k.keys, self._t)
+            self._reader.merged.known(self._snapshot, asked.group, query, k.values, self._t)
             for asked, query, k in zip(reads, queries, keyed, strict=True)
         ]
-        lacking = [[k.keys[place] for place in h.lacking] for k, h in zip(keyed, held, strict=True)]
+        lacking = [k.keys(h.lacking) for k, h in zip(keyed, held, strict=True)]
         if any(lacking):
             fetched = self._snapshot.many(
                 [(asked.group, keys) for asked, keys in zip(reads, lacking, strict=True)]
             )
-            for query, h, keys, records in zip(queries, held, lacking, fetched, strict=True):
+            for query, k, h, keys, records in zip(queries, keyed, held, lacking, fetched, strict=True):
                 if keys:
                     h.words[h.lacking] = words = read(query, records, self._t)
-                    self._reader.merged.keep(self._snapshot, query, keys, words, self._t)
+                    values = [k.values[place] for place in h.lacking]
+                    self._reader.merged.keep(self._snapshot, query, values, keys, words, self._t)
         return [
             query.together(k.states(query, h.words), self._t, k.of)
             for query, k, h in zip(queries, keyed, held, strict=True)
@@ -234,14 +235,15 @@ class _Fetch:
         """`plan.assemble.Facts`: each entity's record is read once, whatever rows and columns need it."""
         keys = self._keys(None, (asked.key,))
         table, snapshot = self._reader.tables[asked.group], self._snapshot
-        held = self._reader.merged.known(snapshot, asked.group, table, keys.keys, self._t)
+        held = self._reader.merged.known(snapshot, asked.group, table, keys.values, self._t)
         if held.lacking:
-            lacking = [keys.keys[place] for place in held.lacking]
-            rows = tables.read(table.group, table.stream, snapshot.records(asked.group, lacking), self._t)
+            records = snapshot.records(asked.group, keys.keys(held.lacking))
+            rows = tables.read(table.group, table.stream, records, self._t)
             held.words[held.lacking] = rows.words
             lasts = tables.settled(table.stream, rows, snapshot.meta.frontier)
-            kept = [key for key, last in zip(lacking, lasts.tolist(), strict=True) if last]
-            self._reader.merged.keep(snapshot, table, kept, rows.words[lasts], self._t)
+            kept = [place for place, last in zip(held.lacking, lasts.tolist(), strict=True) if last]
+            known = [keys.values[place] for place in kept]
+            self._reader.merged.keep(snapshot, table, known, keys.keys(kept), rows.words[lasts], self._t)
         words = np.concatenate([held.words, table.blank[None]]) if keys.nulls else held.words
         values = tables.decoded_facts(table.group, table.stream, words, asked.names, _Values(snapshot))
         return values if keys.of is None else {name: column[keys.of] for name, column in values.items()}

@@ -112,6 +112,9 @@ def _chosen(places: NDArray[np.int64], vocabulary: tuple[object, ...], kind: Kin
 def _lists(values: NDArray[Any], present: NDArray[np.int64]) -> NDArray[Any]:
     """The first ``present`` values of each row as a tuple, objects (n,)."""
     out = np.empty(len(values), object)
+    if len(values) == 1:  # one user's history: column by column costs more than the read
+        out[0] = tuple(values[0, : int(present[0])].tolist())
+        return out
     for n in np.unique(present).tolist():
         rows = np.flatnonzero(present == n)
         columns = [values[rows, place].tolist() for place in range(n)]

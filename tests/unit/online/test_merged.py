@@ -28,21 +28,20 @@ WINDOWS = tuple(window for column in PLAN.columns for window in windows_of(colum
 GROUP = WINDOWS[0].group
 QUERY = Query(layouts_of(PLAN)[GROUP], WINDOWS)
 USERS = ["ann", "bob", "eve", "joe"]
-KEYS = [encode((user,)) for user in USERS]
 
 
-def fresh(snapshot, keys, t):
-    return read(QUERY, snapshot.records(GROUP, keys), t)
+def fresh(snapshot, users, t):
+    return read(QUERY, snapshot.records(GROUP, [encode((user,)) for user in users]), t)
 
 
-def through(held, snapshot, keys, t):
+def through(held, snapshot, users, t):
     """As a read goes: what is not held is read, and held from then on. Also how many were read."""
-    found = held.known(snapshot, GROUP, QUERY, keys, t)
-    lacking = [keys[place] for place in found.lacking]
+    found = held.known(snapshot, GROUP, QUERY, users, t)
+    lacking = [users[place] for place in found.lacking]
     if lacking:
-        words = read(QUERY, snapshot.records(GROUP, lacking), t)
+        words = fresh(snapshot, lacking, t)
         found.words[found.lacking] = words
-        held.keep(snapshot, QUERY, lacking, words, t)
+        held.keep(snapshot, QUERY, lacking, [encode((user,)) for user in lacking], words, t)
     return found.words, len(lacking)
 
 
@@ -74,7 +73,7 @@ class World:
         st.one_of(
             st.tuples(st.just("apply"), st.integers(1, 3)),
             st.tuples(st.just("open"), st.just(0)),
-            st.tuples(st.just("read"), st.tuples(st.lists(st.sampled_from(KEYS), unique=True), st.integers(0, 99))),
+            st.tuples(st.just("read"), st.tuples(st.lists(st.sampled_from(USERS), unique=True), st.integers(0, 99))),
         ),
         max_size=25,
     ),
@@ -100,15 +99,15 @@ def test_only_what_was_written_is_read_again():
     world, held = World(["ann", "bob", "ann", "eve"]), Merged()
     world.apply(2)
     t = world.t
-    assert through(held, world.store.snapshot(), KEYS, t)[1] == 4
-    assert through(held, world.store.snapshot(), KEYS, t)[1] == 0
+    assert through(held, world.store.snapshot(), USERS, t)[1] == 4
+    assert through(held, world.store.snapshot(), USERS, t)[1] == 0
     world.apply(1)
-    assert through(held, world.store.snapshot(), KEYS, world.t)[1] == 4, "another minute has begun"
+    assert through(held, world.store.snapshot(), USERS, world.t)[1] == 4, "another minute has begun"
     old = world.store.snapshot()
     world.apply(1)
-    assert through(held, world.store.snapshot(), KEYS, world.t - MINUTE)[1] == 1, "eve's alone"
-    assert through(held, old, KEYS, world.t - MINUTE)[1] == 4, "an earlier commit has nothing held"
-    assert through(held, world.store.snapshot(), KEYS, world.t - MINUTE)[1] == 0
+    assert through(held, world.store.snapshot(), USERS, world.t - MINUTE)[1] == 1, "eve's alone"
+    assert through(held, old, USERS, world.t - MINUTE)[1] == 4, "an earlier commit has nothing held"
+    assert through(held, world.store.snapshot(), USERS, world.t - MINUTE)[1] == 0
 
 
 def test_what_is_not_of_the_moment_is_not_held():
@@ -116,14 +115,14 @@ def test_what_is_not_of_the_moment_is_not_held():
     world.apply()
     snapshot = world.store.snapshot()
     snapshot.degraded = True
-    assert through(held, snapshot, KEYS, world.t)[1] == 4
-    assert through(held, world.store.snapshot(), KEYS, world.t)[1] == 4
+    assert through(held, snapshot, USERS, world.t)[1] == 4
+    assert through(held, world.store.snapshot(), USERS, world.t)[1] == 4
 
 
 def test_a_state_that_was_begun_anew_shares_nothing():
     world, held = World(["ann"]), Merged()
     world.apply()
-    assert through(held, world.store.snapshot(), KEYS, world.t)[1] == 4
+    assert through(held, world.store.snapshot(), USERS, world.t)[1] == 4
     anew = world.store.snapshot()
     anew.generation = b"another"
-    assert through(held, anew, KEYS, world.t)[1] == 4
+    assert through(held, anew, USERS, world.t)[1] == 4
