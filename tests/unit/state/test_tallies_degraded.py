@@ -27,7 +27,7 @@ class Stops:
 class Stopping:
     def __init__(self, stops, live):
         self._stops, self._live = stops, live
-        self.meta, self.generation = live.meta, live.generation
+        self.meta, self.generation, self.number = live.meta, live.generation, live.number
 
     def many(self, asked):
         self._stops.left -= 1
