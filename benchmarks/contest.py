@@ -147,6 +147,7 @@ def machine() -> dict[str, Any]:
         "cpus": len(os.sched_getaffinity(0)),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "load_average": [round(load, 2) for load in os.getloadavg()],
+        "pace_ms": pace(),
         "system": platform.platform(),
         "python": platform.python_version(),
         "numpy": np.__version__,
@@ -155,6 +156,17 @@ def machine() -> dict[str, Any]:
         "command": "python "
         + " ".join([f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]).replace(f"{HERE.parent}/", ""),
     }
+
+
+def pace() -> list[float]:
+    """Milliseconds of one fixed loop, five times, before anything is measured: a rented processor is not always as fast."""
+    found = []
+    for _ in range(5):
+        begin, total = time.perf_counter(), 0
+        for number in range(1_000_000):
+            total += number
+        found.append(round(1e3 * (time.perf_counter() - begin), 1))
+    return found
 
 
 def copy_speed() -> float:

@@ -95,7 +95,10 @@ def copy_of_the_repository(folder: Path) -> Path:
 
 def run_block(commands: list[str], folder: Path) -> None:
     """Run the commands one after another; a change of directory holds for those that follow."""
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "MYPY_CACHE_DIR": str(ROOT / ".mypy_cache"),  # the copy holds the same files: by their hashes
+    }
     where = folder
     with ExitStack() as servers:
         for command in commands:
