@@ -29,6 +29,7 @@ SCRIPTS = {
     "trees": "trees",
     "log": "log_append",
     "read": "online_read",
+    "answer": "answer_cpu",
 }
 
 
