@@ -14,7 +14,7 @@ from heptad.state.keys import encode
 from heptad.state.open import open_store
 from heptad.state.store import Commit, Meta
 from heptad.state.stores import embedded
-from heptad.state.stores.embedded import EmbeddedStore
+from heptad.state.stores.embedded import EmbeddedStore, discard
 
 KEY = encode(("ann",))
 
@@ -180,3 +180,17 @@ def test_long_stream_names_and_ids_keep_their_ids(tmp_path):
     store.commit(Commit(Meta("hash"), ids_dropped=[("S" * 600, 2)]))
     assert store.saved().ids == {k: v for k, v in ids.items() if v != b""}
     store.close()
+
+
+def test_a_state_that_is_begun_anew_is_of_another_generation(tmp_path):
+    """Its commits count from 1 again: what a reader holds by their numbers must not pass for the new ones'."""
+    found = []
+    for _ in range(2):
+        store = EmbeddedStore(tmp_path / "state", "hash")
+        commit(store, 1)
+        with store.snapshot() as snapshot:
+            found.append((snapshot.number, snapshot.generation))
+        store.close()
+        discard(tmp_path / "state")
+    assert found[0][0] == found[1][0] == 1
+    assert found[0][1] != found[1][1]
