@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import heptad as hp
+from heptad.lifecycle.pairs import pairs_of
 from heptad.lifecycle.retrain import scorer_of
 from heptad.lifecycle.task import split_at, task_of
 from heptad.lifecycle.training import Effort
@@ -26,7 +27,7 @@ from heptad.run.why.why import why
 from heptad.serving.desk import Desk
 from heptad.serving.prediction_log import PredictionLog
 from heptad.streams.log import Log
-from heptad.testing import world
+from heptad.testing import looks, world
 
 pytestmark = pytest.mark.slow
 RANDOM = 1_000
@@ -106,6 +107,30 @@ def test_rankings_with_trending_items(tmp_path):
     assert all((one["trending"] <= one["popular"]).all() for one in ranked)
     for some, more in (("now", "trending"), ("trending", "popular")):
         assert any((one[some] < one[more]).any() and one[some].any() for one in ranked)
+
+
+def test_rankings_with_the_nearest(tmp_path):
+    """Vectors that come, change and go are followed from the states when served, and from the log when explained."""
+    target = world.target(looks.system())
+    history = looks.history(target.system.plan)
+    served(target, history, tmp_path, world.CUT, 150)
+    same, every, _ = reproduced(target, Registry(tmp_path / "registry"), tmp_path / "live")
+    assert (same, every) == (150, 150)
+    with PredictionLog.open(tmp_path / "live" / "predictions", readonly=True) as kept:
+        ranked = [decision for decision in kept.read() if not decision.flags]
+    assert len({int((one.sources["near"] != 0).sum()) for one in ranked}) > 2
+    requests = task_of(target.system).requests(history, target.system, history.end)
+    asked = {f"r{number}": number for number in range(len(requests))}
+    chosen = np.isin(np.arange(len(requests)), [asked[one.request_id] for one in ranked])
+    model = Models(Registry(tmp_path / "registry"), target.name, target.system.plan).get("v0001")
+    pairs = pairs_of(history, target.system, model.sources, requests.select(chosen))
+    agree = 0
+    for place, one in enumerate(ranked):
+        mine = pairs.request == place
+        offline = dict(zip(pairs.item[mine].tolist(), pairs.scores["near"][mine].tolist(), strict=True))
+        online = dict(zip(one.items, one.sources["near"].tolist(), strict=True))
+        agree += all(offline[item] == online[item] for item in offline.keys() & online.keys())
+    assert agree >= 0.95 * len(ranked)  # one event in a hundred came late, so some histories were others
 
 
 def test_a_thousand_reviews(tmp_path):

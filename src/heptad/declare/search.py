@@ -13,15 +13,24 @@ from heptad.errors import DeclarationError
 
 @dataclass(frozen=True)
 class Nearest:
-    """The ``n`` rows whose vectors have the greatest cosine with the query's."""
+    """The ``n`` rows whose vectors have the greatest cosine with the query's.
+
+    In a search by pictures the query is the picture's: ``hp.Nearest(100)``. In a ranking ``column`` names the static
+    column of the items' vectors, and the query is the mean of those (brought to length 1) of the ``recent`` newest
+    items of the user's history that have one: ``hp.Nearest(100, "look")``. A user without any gets none.
+    """
 
     n: int = 100
+    column: str | None = None
+    recent: int = 10
+    name: str = "nearest"
 
     def __post_init__(self) -> None:
-        if not is_whole(self.n) or self.n < 1:
-            raise DeclarationError(
-                "Nearest.n", "a whole number from 1", shown(self.n), "write hp.Nearest(100)"
-            )
+        for name, example in (("n", "hp.Nearest(100)"), ("recent", "hp.Nearest(100, 'look', recent=10)")):
+            if not is_whole(getattr(self, name)) or getattr(self, name) < 1:
+                raise DeclarationError(
+                    f"Nearest.{name}", "a whole number from 1", shown(getattr(self, name)), f"write {example}"
+                )
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,11 @@ class Search:
                 f"{len(self.candidates)}",
                 "write candidates=[hp.Nearest(100)]",
             )
+        if self.nearest != Nearest(self.nearest.n):
+            raise DeclarationError(
+                "Search.candidates", "hp.Nearest of a number alone: a picture is compared, not a history",
+                shown(self.nearest), f"write candidates=[hp.Nearest({self.nearest.n})]",
+            )  # fmt: skip
         for field in self.filters if listed(self.filters) else (self.filters,):
             if not listed(self.filters) or not isinstance(field, Field) or field.kind is not Kind.TEXT:
                 raise DeclarationError(

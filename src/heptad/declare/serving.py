@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from heptad.algebra.window import Window
 from heptad.declare.rerank import STEPS, Rerank, check_order
+from heptad.declare.schema import Field, Table
+from heptad.declare.search import Nearest
+from heptad.declare.types import Kind
 from heptad.declare.wording import is_number, is_whole, listed, shown
 from heptad.errors import DeclarationError
 from heptad.times import default_hop, duration
@@ -95,7 +100,8 @@ class EASE:
             )
 
 
-Source = Popular | Trending | CoVisited | EASE
+Source = Popular | Trending | CoVisited | EASE | Nearest
+_SOURCES: Final = (Popular, Trending, CoVisited, EASE, Nearest)
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,7 @@ class Serving:
     fallback: Popular = Popular()
 
     def __post_init__(self) -> None:
-        for group, types in (("candidates", (Popular, Trending, CoVisited, EASE)), ("rerank", STEPS)):
+        for group, types in (("candidates", _SOURCES), ("rerank", STEPS)):
             allowed = ", ".join(f"hp.{kind.__name__}" for kind in types)
             if not listed(getattr(self, group)):
                 raise DeclarationError(
@@ -137,3 +143,27 @@ class Serving:
             raise DeclarationError(
                 "Serving.fallback", "hp.Popular", shown(self.fallback), "write hp.Popular()"
             )
+
+
+def check_vectors(sources: Iterable[Source], static: Mapping[str, Field], item: str) -> None:
+    """`Nearest` names a static column of vectors, of the table of the items, which shows its newest rows at once."""
+    for source in sources:
+        if not isinstance(source, Nearest):
+            continue
+        vectors = [
+            name
+            for name, fact in static.items()
+            if fact.kind is Kind.VECTOR and issubclass(fact.owner, Table) and fact.owner.entity().name == item
+        ]
+        if source.column not in vectors:
+            raise DeclarationError(
+                "Nearest.column", f"a static column of vectors, of a table of hp.Id {item!r}: "
+                f"{', '.join(vectors) or 'none declared'}", shown(source.column),
+                "declare static=dict(look=Item.look), an hp.Vector[64], and write hp.Nearest(100, 'look')",
+            )  # fmt: skip
+        table = static[source.column].owner
+        if issubclass(table, Table) and (table.lag or table.ttl is not None):
+            raise DeclarationError(
+                "Nearest.column", "vectors of a table without lag or ttl, which change with its rows alone",
+                f"{table.__name__} has them", "keep the vectors in a table of their own",
+            )  # fmt: skip

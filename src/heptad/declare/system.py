@@ -20,7 +20,7 @@ from heptad.declare.retrieval import Retrieval
 from heptad.declare.review import Review
 from heptad.declare.schema import Event, Field, Table
 from heptad.declare.search import Search
-from heptad.declare.serving import Serving
+from heptad.declare.serving import Serving, check_vectors
 from heptad.declare.types import Kind, Role
 from heptad.declare.wording import shown
 from heptad.errors import DeclarationError
@@ -286,6 +286,7 @@ class Declaration:
                 "Serving.history", f"a dynamic column of the user's last items: .per({user!r}).last({item!r}, n=50)",
                 shown(serving.history), f"declare it and name it; lists declared: {', '.join(lists) or 'none'}",
             )  # fmt: skip
+        check_vectors(serving.candidates, self.data.static, item)
         check_columns(serving.rerank, self.data.static, self.requirements.candidates)
         if self.requirements.shown > self.requirements.candidates:
             raise DeclarationError(

@@ -10,14 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heptad.declare.rerank import Unseen
+from heptad.declare.search import Nearest
 from heptad.declare.system import Declaration
+from heptad.declare.types import Kind
+from heptad.errors import DataError
 from heptad.lifecycle.history import History
 from heptad.lifecycle.requests import Requests, as_column, factorize
 from heptad.offline.training_set import training_set
-from heptad.plan.batch import Column
+from heptad.plan.batch import Column, column_of
+from heptad.plan.nodes import FactColumn
 from heptad.plan.rules import rule_columns, rule_inputs
 from heptad.retrieval.blend import Retriever
 from heptad.retrieval.fit import fit_retriever
+from heptad.retrieval.gallery import Changes
 
 _AT_ONCE: Final = 2_000  #: histories read at once: a long list of items for each is held meanwhile
 
@@ -93,10 +98,41 @@ def pairs_of(history: History, system: Declaration, retriever: Retriever, reques
         histories if unseen else None,
         item.values[item.valid],
         batch.time[item.valid],
+        {column: changes_of(history, column, requests) for column in vector_columns(system)},
     )
     label = _labels(found.request, found.items, requests)
     known = np.fromiter((len(items) > 0 for items in histories), np.bool_, len(histories))
     return Pairs(requests, found.request, found.items, label, dict(found.scores), known)
+
+
+def vector_columns(system: Declaration) -> list[str]:
+    """The columns of items' vectors that candidate sources go by."""
+    columns = [one.column for one in system.retrieval.candidates if isinstance(one, Nearest)]
+    return [column for column in dict.fromkeys(columns) if column is not None]
+
+
+def changes_of(history: History, column: str, requests: Requests) -> Changes:
+    """Which items' vectors changed before each request, and to what: as a feature reads them at the request's moment."""
+    plan = history.only(column)
+    source = plan.column(column).source
+    if not isinstance(source, FactColumn):
+        raise DataError(column, "a column of a table", "another", "declare it in Data.static")
+    table = history.batches[plan.groups[source.group].stream]
+    key = next(field.name for field in table.stream.fields if field.kind is Kind.ID)
+    items = table.columns[key]
+    known = history.offsets_at(requests.t)
+    first = np.searchsorted(requests.t, table.time, side="right")  # the first request after the row's time
+    if known is not None:
+        first = np.maximum(first, np.searchsorted(known, table.offset, side="right"))
+    rows = np.flatnonzero((first < len(requests)) & items.valid)
+    rows = rows[np.argsort(first[rows], kind="stable")]
+    pairs = dict.fromkeys(zip(first[rows].tolist(), items.values[rows].tolist(), strict=True))
+    request = np.array([place for place, _ in pairs], np.int64)
+    ids = [item for _, item in pairs]
+    t = requests.t[request]
+    asked = {key: column_of(ids, Kind.ID)}
+    vectors = training_set(plan, history.batches, asked, t, None if known is None else known[request])[column]
+    return Changes(request, ids, vectors)
 
 
 def features_of(

@@ -15,11 +15,14 @@ from heptad.models.base import Matrix, Vector
 from heptad.models.items import Histories, Ids
 from heptad.retrieval.candidates import Candidates, joined
 from heptad.retrieval.catalog import ItemIndex, Places
+from heptad.retrieval.gallery import Changes, Following
 from heptad.retrieval.proposals import in_turn
 from heptad.retrieval.source import Asked, Proposal, Source
+from heptad.retrieval.vectors.view import View
 from heptad.retrieval.window import Window
 
 Windows = Mapping[Window, Vector]
+Views = Mapping[str, View | None]
 _CELLS: Final = 1_000_000  #: scores held at once per source: 8 MB
 
 
@@ -66,11 +69,13 @@ class Retriever:
         exclude: Histories | None = None,
         counts: Vector | None = None,
         windows: Windows | None = None,
+        views: Views | None = None,
     ) -> Asked:
-        """What the sources are asked. ``counts`` and ``windows`` as `retrieve` takes them."""
+        """What the sources are asked. ``counts``, ``windows`` and ``views`` as `retrieve` takes them."""
         shared: dict[Window | None, Vector] = {None: np.zeros(0) if counts is None else counts}
         shared.update((windows or {}).items())
-        return Asked(histories, self.index, self.index.order, self.known, exclude, shared=shared)
+        seen = {column: [view] * len(histories) for column, view in (views or {}).items()}
+        return Asked(histories, self.index, self.index.order, self.known, exclude, shared=shared, views=seen)
 
     def propose(self, name: str, asked: Asked) -> Proposal:
         """The list of one source, of its quota's length."""
@@ -99,6 +104,7 @@ class Retriever:
         counts: Vector | None = None,
         *,
         windows: Windows | None = None,
+        views: Views | None = None,
         only: Collection[str] | None = None,
         timer: Callable[[], int] | None = None,
     ) -> Candidates:
@@ -106,7 +112,7 @@ class Retriever:
 
         ``counts``, one per place of the index (places at the end may be missing), are events that a popular
         source shall count on top of those it has observed; ``windows`` are the counts that trending sources go
-        by. ``only`` names the sources to ask, None for all. With a ``timer`` of nanoseconds the answer says what
+        by, ``views`` the vectors that nearest ones do, by their column. ``only`` names the sources to ask, None for all. With a ``timer`` of nanoseconds the answer says what
         each took. Raises DataError for a name that is no source, or a window whose counts are missing.
         """
         names = self.names if only is None else [name for name in self.sources if name in only]
@@ -120,7 +126,7 @@ class Retriever:
         took = dict.fromkeys(names, 0)
         parts = []
         for low, high in _chunks(len(histories), len(self.index)):
-            asked = self.asked(histories[low:high], _part(exclude, low, high), counts, windows)
+            asked = self.asked(histories[low:high], _part(exclude, low, high), counts, windows, views)
             proposals = {}
             for name in names:
                 begin = 0 if timer is None else timer()
@@ -137,11 +143,14 @@ class Retriever:
         exclude: Histories | None,
         events_items: Ids,
         events_times: ArrayLike,
+        vectors: Mapping[str, Changes] | None = None,
     ) -> Candidates:
         """As one `retrieve` per request while events come in: each counts the events **before** its time.
 
         ``times`` (n,) are int64 microseconds that do not decrease; events may come in any order. Nothing is
-        observed for good, but new items join the index. A source with a window counts the events in it. Raises DataError for times that decrease, or a request before a source's ``trained_through``.
+        observed for good, but new items join the index. A source with a window counts the events in it; one of
+        vectors goes by those that ``vectors`` has by its column. Raises DataError for times that decrease, or a
+        request before a source's ``trained_through``.
         """
         moments: Places = np.asarray(times, np.int64)
         happened: Places = np.asarray(events_times, np.int64)
@@ -153,6 +162,10 @@ class Retriever:
         for name, quota in self.sources.items():
             check_serves(name, quota.source.trained_through, moments)
         places = self.index.add(events_items)
+        following = {}
+        for column, changes in (vectors or {}).items():
+            self.index.add(changes.items)
+            following[column] = Following(column, changes)
         order = self.index.order
         windows = {quota.source.window for quota in self.sources.values()}
         ends = _Counted(places, happened, moments, len(order))
@@ -172,6 +185,7 @@ class Retriever:
                 self.known,
                 _part(exclude, low, high),
                 {None: before, **events},
+                views={column: one.before(low, high) for column, one in following.items()},
             )
             parts.append(self.blend(asked, {name: self.propose(name, asked) for name in self.sources}))
         return joined(parts, self.names)

@@ -7,12 +7,15 @@ from typing import Any, Final
 
 from numpy.typing import ArrayLike
 
+from heptad.declare.search import Nearest
 from heptad.declare.serving import EASE, CoVisited, Popular, Trending
 from heptad.declare.serving import Source as Declared
 from heptad.models.items import Ids
 from heptad.retrieval.blend import Quota, Retriever
 from heptad.retrieval.catalog import ItemIndex
+from heptad.retrieval.gallery import Gallery
 from heptad.retrieval.learned import LearnedSource
+from heptad.retrieval.nearest import NearestSource
 from heptad.retrieval.popular import PopularSource
 from heptad.retrieval.source import Source
 from heptad.retrieval.trending import TrendingSource
@@ -46,12 +49,16 @@ def _popular(one: Popular, users: Any, items: Any, through: int, index: ItemInde
 
 
 def _trending(one: Trending, users: Any, items: Any, through: int, index: ItemIndex) -> Source:
-    return trending(one)
-
-
-def trending(one: Trending) -> TrendingSource:
-    """The source as declared; it learns nothing."""
     return TrendingSource(Window(one.width, one.hop))
+
+
+def _nearest(one: Nearest, users: Any, items: Any, through: int, index: ItemIndex) -> Source:
+    return NearestSource(Gallery(one.column or "", index), index, one.recent)
+
+
+def untrained(one: Declared, index: ItemIndex) -> Source | None:
+    """The source as declared, where it learns nothing but knows the states; None for another."""
+    return _FIT[type(one)](one, (), (), 0, index) if isinstance(one, (Popular, Trending, Nearest)) else None
 
 
 def _covisited(one: CoVisited, users: Any, items: Any, through: int, index: ItemIndex) -> Source:
@@ -73,4 +80,5 @@ _FIT: Final[Mapping[type, Callable[[Any, Any, Any, int, ItemIndex], Source]]] = 
     Trending: _trending,
     CoVisited: _covisited,
     EASE: _ease,
+    Nearest: _nearest,
 }

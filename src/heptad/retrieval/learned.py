@@ -28,6 +28,7 @@ class LearnedSource:
 
     kind: Final = "learned"
     evidence: Final = True
+    gallery: Final = None
     window: Final = None
 
     def __init__(self, model: ItemModel, index: ItemIndex, recent: int | None = None) -> None:

@@ -1,90 +1,89 @@
-"""The items nearest to what a user had last, by their vectors: one query to a vector index, not a score for every item."""
+"""The items nearest to what a user had last, by the vectors of their table as of the request."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from heptad.errors import DataError
 from heptad.models.base import Vector
 from heptad.models.items import Ids
 from heptad.retrieval.catalog import ItemIndex, Places, plain_ids
+from heptad.retrieval.gallery import Gallery
 from heptad.retrieval.source import Asked, Proposal
-from heptad.retrieval.vectors.files import load_vectors, save_vectors
-from heptad.retrieval.vectors.index import VectorIndex
 from heptad.retrieval.vectors.metric import Floats
 from heptad.retrieval.vectors.view import View
 
+_Query = tuple[View, Floats]
+
 
 class NearestSource:
-    """The query is the mean of the vectors of the ``recent`` newest items of a history that have one.
+    """The query is the mean of the vectors, each of length 1, of the ``recent`` newest items of a history that have one.
 
-    Queries and items come from one view of one embedding, so no answer mixes versions. A history without a vector
-    gets nothing. ``trained_through`` is that of the embedding, microseconds.
+    Items are proposed and scored by their cosine with it. A history without a vector gets nothing. The source holds no
+    vectors that it learned: they come with each request, from the states (``gallery``) or from the history.
     """
 
     kind: Final = "nearest"
     window: Final = None
+    trained_through: Final = 0
 
-    def __init__(
-        self, vectors: VectorIndex, index: ItemIndex, recent: int = 10, trained_through: int = 0
-    ) -> None:
-        self.vectors, self.index, self.recent = vectors, index, recent
-        self.trained_through = trained_through
-        index.add(vectors.view().living()["id"])
-
-    def add(
-        self, items: Ids, vectors: ArrayLike, attributes: Mapping[str, Any] | None = None, *, version: str
-    ) -> None:
-        """Add items, or replace them; they may be proposed from now on."""
-        self.index.add(items)
-        self.vectors.add(items, vectors, attributes, version=version)
+    def __init__(self, gallery: Gallery, index: ItemIndex, recent: int = 10) -> None:
+        self.gallery, self.index, self.recent = gallery, index, recent
 
     def propose(self, asked: Asked, k: int) -> Proposal:
         """The items nearest to the mean, the excluded ones left out."""
-        view = self.vectors.view()
-        queries = (
-            np.stack([self._query(view, history) for history in asked.histories]) if len(asked) else None
-        )
+        views = asked.views.get(self.gallery.column)
+        if views is None:
+            raise DataError(
+                f"vectors {self.gallery.column!r}", "those of the request's moment", "none",
+                "declare this column (hp.Nearest), or train again with the one declared",
+            )  # fmt: skip
+        asking = {
+            row: (view, query)
+            for row, (view, history) in enumerate(zip(views, asked.histories, strict=True))
+            if view is not None and (query := self._query(view, history)) is not None
+        }
         places = np.full((len(asked), k), -1, np.int64)
-        if queries is None:
-            return Proposal(places, lambda request, place: np.zeros(len(place)))
-        asking = np.flatnonzero(~np.isnan(queries[:, 0]))
-        exclude = asked.exclude or [()] * len(asked)
-        longest = max((len(exclude[row]) for row in asking.tolist()), default=0)
-        found = view.search(queries[asking], k + longest)
-        for query, row in enumerate(asking.tolist()):
-            near = asked.index.places(found.ids[found.of(query)])
-            out = asked.index.places(exclude[row])
-            near = near[(near >= 0) & (near < asked.size) & ~np.isin(near, out)][:k]
-            places[row, : len(near)] = near
-        return Proposal(places, lambda request, place: self._scores(view, queries, request, place))
+        for _, alike in groupby(asking, key=lambda row: id(views[row])):
+            self._nearest(asked, asking, list(alike), places)
+        return Proposal(places, lambda request, place: self._scores(asking, request, place))
 
-    def _query(self, view: View, history: Ids) -> Floats:
+    def _nearest(self, asked: Asked, asking: Mapping[int, _Query], rows: list[int], places: Places) -> None:
+        """Fill the ``places`` (n, k) of rows that see the same vectors."""
+        k, exclude = places.shape[1], asked.exclude or [()] * len(asked)
+        view, queries = asking[rows[0]][0], np.stack([asking[row][1] for row in rows])
+        found = view.search(queries, k + max(len(exclude[row]) for row in rows))
+        for place, row in enumerate(rows):
+            near = self.index.places(found.ids[found.of(place)])
+            near = near[~np.isin(near, self.index.places(exclude[row]))][:k]
+            places[row, : len(near)] = near
+
+    def _query(self, view: View, history: Ids) -> Floats | None:
         slots = view.slots(plain_ids(history)[: self.recent])
         slots = slots[slots >= 0]
         if not len(slots):
-            return np.full(view.dimension, np.nan)
+            return None
         mean: Floats = view.vectors[slots].mean(axis=0, dtype=np.float64)
         return mean
 
-    def _scores(self, view: View, queries: Floats, request: Places, place: Places) -> Vector:
+    def _scores(self, asking: Mapping[int, _Query], request: Places, place: Places) -> Vector:
         out = np.zeros(len(place))
         for row in np.unique(request).tolist():
-            if not np.isnan(queries[row, 0]):
+            if row in asking:
+                view, query = asking[row]
                 mine = request == row
-                out[mine] = view.scores(queries[row : row + 1], self.index.ids[place[mine]])[0]
+                out[mine] = view.scores(query[None], self.index.ids[place[mine]])[0]
         return np.nan_to_num(out, nan=0.0)
 
     def save(self, directory: Path) -> dict[str, object]:
-        """Save the vector index; the settings say how it is asked."""
-        save_vectors(self.vectors, directory)
-        return {"kind": self.kind, "recent": self.recent, "trained_through": self.trained_through}
+        """Nothing is written but the column and how many items are looked at."""
+        return {"kind": self.kind, "column": self.gallery.column, "recent": self.recent}
 
     @classmethod
     def load(cls, directory: Path, settings: Mapping[str, Any], index: ItemIndex) -> Self:
-        """Read what `save` wrote."""
-        return cls(load_vectors(directory), index, int(settings["recent"]), int(settings["trained_through"]))
+        return cls(Gallery(str(settings["column"]), index), index, int(settings["recent"]))

@@ -22,6 +22,7 @@ class PopularSource:
 
     kind: Final = "popular"
     evidence: Final = False
+    gallery: Final = None
     trained_through: Final = 0
     window: Final = None
 

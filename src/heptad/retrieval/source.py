@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,9 @@ from heptad.errors import DataError
 from heptad.models.base import Matrix, Vector
 from heptad.models.items import Histories
 from heptad.retrieval.catalog import ItemIndex, Places
+from heptad.retrieval.gallery import Gallery
 from heptad.retrieval.proposals import top_columns
+from heptad.retrieval.vectors.view import View
 from heptad.retrieval.window import Window
 
 Mask = NDArray[np.bool_]
@@ -28,7 +30,8 @@ class Asked:
     ``order`` are the places there are, sorted by item id; those below ``known`` may be proposed without evidence.
     ``exclude`` are items not to be proposed, per history. What happened to each item by window, None: since ever, on
     top of what a source has observed itself, is in ``events`` (n, size) as of each request, or in ``shared`` (at most
-    size,), the same for all of them. Any number of threads may read it.
+    size,), the same for all of them. ``views`` are the items' vectors as of each request, by the column that holds
+    them; None before the first. Any number of threads may read it.
     """
 
     histories: Histories
@@ -38,6 +41,7 @@ class Asked:
     exclude: Histories | None
     events: Mapping[Window | None, Matrix] = field(default_factory=dict)
     shared: Mapping[Window | None, Vector] = field(default_factory=dict)
+    views: Mapping[str, Sequence[View | None]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.histories)
@@ -101,12 +105,15 @@ class Source(Protocol):
 
     ``trained_through``: microseconds; the source may serve only requests at or after it (0 where it learns nothing).
     ``window``: the time over which it counts events; None for all time, or for a source that counts none.
+    ``gallery``: the vectors it goes by, as of any moment of the states; None for a source that needs none.
     """
 
     @property
     def trained_through(self) -> int: ...
     @property
     def window(self) -> Window | None: ...
+    @property
+    def gallery(self) -> Gallery | None: ...
 
     def propose(self, asked: Asked, k: int) -> Proposal:
         """The ``k`` best items for each history, ties by item id."""

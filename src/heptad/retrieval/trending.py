@@ -19,6 +19,7 @@ class TrendingSource:
 
     kind: Final = "trending"
     evidence: Final = True
+    gallery: Final = None
     trained_through: Final = 0
 
     def __init__(self, window: Window) -> None:

@@ -51,7 +51,8 @@ class System(Declaration):
             else:
                 found = compile_features(self.data, self.label)
             if isinstance(self.framing, Ranking):
-                found = replace(found, tallies=tallies_of(self.label, self.framing.item, self.retrieval))
+                tallies = tallies_of(self.label, self.framing.item, self.retrieval, self.data.static)
+                found = replace(found, tallies=tallies)
             object.__setattr__(self, "_plan", found)
         return found
 

@@ -11,28 +11,37 @@ import numpy as np
 from heptad.models.base import Vector
 from heptad.online.moment import Moment
 from heptad.plan.nodes import Plan, TrendPlan
+from heptad.retrieval.blend import Retriever
 from heptad.retrieval.catalog import ItemIndex, Places
+from heptad.retrieval.vectors.view import View
 from heptad.retrieval.window import Window
+from heptad.serving.views import Views
 from heptad.state.tally import Counts
 
 _NONE: Final = np.empty(0, np.int64)
 
 
 class Counted:
-    """What a retriever's sources go by at a moment: the counts of all time, and those in each window of the plan."""
+    """What a retriever's sources go by at a moment: the counts of all time, those in each window of the plan, and the
+    vectors of items.
+    """
 
-    def __init__(self, plan: Plan, index: ItemIndex) -> None:
-        self._all = CountsFor(index)
+    def __init__(self, plan: Plan, retriever: Retriever) -> None:
+        index = retriever.index
+        self._all, self._views = CountsFor(index), Views(plan, retriever)
         self._windows = [
             (place, Window(tally.width, tally.hop), CountsFor(index))
             for place, tally in enumerate(plan.tallies)
             if isinstance(tally, TrendPlan)
         ]
 
-    def at(self, moment: Moment, counts: Counts) -> tuple[Vector, Mapping[Window, Vector]]:
+    def at(
+        self, moment: Moment, counts: Counts
+    ) -> tuple[Vector, Mapping[Window, Vector], Mapping[str, View | None]]:
         """``counts`` are the moment's own of all time."""
         windows = {window: held.of(moment.counts(place)) for place, window, held in self._windows}
-        return self._all.of(counts), windows
+        views = self._views.at(moment)  # first: its new items join the index
+        return self._all.of(counts), windows, views
 
 
 class CountsFor:

@@ -137,7 +137,7 @@ class Pipeline:
         self._excludes = self._steps.excludes
         catalogue = _NO_ITEMS if scorer is None else scorer.sources.index.ids[: scorer.sources.known]
         self._fallback = Fallback(serving.fallback, catalogue)
-        self._counts = None if scorer is None else Counted(plan, scorer.sources.index)
+        self._counts = None if scorer is None else Counted(plan, scorer.sources)
         self._sourcing = None if scorer is None else Sourcing(scorer.sources, budget)
 
     @property

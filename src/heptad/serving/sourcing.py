@@ -10,7 +10,7 @@ from concurrent.futures import TimeoutError as Late
 from typing import Any, Final, NamedTuple
 
 from heptad.models.base import Vector
-from heptad.retrieval.blend import Retriever, Windows
+from heptad.retrieval.blend import Retriever, Views, Windows
 from heptad.retrieval.candidates import Candidates
 from heptad.retrieval.source import Asked, Proposal
 from heptad.state.breaker import Breaker
@@ -57,12 +57,13 @@ class Sourcing:
         exclude: tuple[Any, ...],
         counts: Vector,
         windows: Windows | None = None,
+        views: Views | None = None,
     ) -> Found:
         """Candidates for a history, newest first, without the items of ``exclude``; `Retriever.asked` says the rest.
 
         Where no source answers it raises what one of them did, or DataError where all were late.
         """
-        asked = self.retriever.asked([history], [exclude] if exclude else None, counts, windows)
+        asked = self.retriever.asked([history], [exclude] if exclude else None, counts, windows, views)
         due = self._timer() + self._budget
         tried = [name for name, guard in self._guards.items() if guard.breaker.allows()]
         apart = {name: self._apart(name, asked) for name in tried if self._guards[name].slow}

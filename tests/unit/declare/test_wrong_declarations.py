@@ -36,6 +36,17 @@ class Film(hp.Table):
     year: int | None
 
 
+class Look(hp.Table):
+    film: hp.Id
+    look: hp.Vector[3]
+
+
+class OldLook(hp.Table, lag="1h"):
+    film: hp.Id
+    since: hp.Time
+    look: hp.Vector[3]
+
+
 class Shop(hp.Table):
     shop: hp.Id
     city: str
@@ -1300,7 +1311,7 @@ def a_metric_of_no_depth():
 
 @wrong(
     "Serving.candidates",
-    "a list of hp.Popular, hp.Trending, hp.CoVisited, hp.EASE",
+    "a list of hp.Popular, hp.Trending, hp.CoVisited, hp.EASE, hp.Nearest",
     "Popular(n=100, name='popular')",
     "write candidates=[...]",
 )
@@ -1481,6 +1492,41 @@ def popular_by_words():
 )
 def trending_for_ever():
     return hp.Trending(over="all")
+
+
+@wrong("Nearest.recent", "a whole number from 1", "0", "write hp.Nearest(100, 'look', recent=10)")
+def the_nearest_to_nothing():
+    return hp.Nearest(100, "look", recent=0)
+
+
+@wrong(
+    "Nearest.column",
+    "a static column of vectors, of a table of hp.Id 'film': look",
+    "None",
+    "declare static=dict(look=Item.look), an hp.Vector[64], and write hp.Nearest(100, 'look')",
+)
+def the_nearest_by_no_column():
+    system(static=dict(genres=Film.genres, look=Look.look), serving=serving(candidates=[hp.Nearest(100)]))
+
+
+@wrong(
+    "Nearest.column",
+    "a static column of vectors, of a table of hp.Id 'film': none declared",
+    "'genres'",
+    "declare static=dict(look=Item.look), an hp.Vector[64], and write hp.Nearest(100, 'look')",
+)
+def the_nearest_by_genres():
+    system(static=dict(genres=Film.genres), serving=serving(candidates=[hp.Nearest(100, "genres")]))
+
+
+@wrong(
+    "Nearest.column",
+    "vectors of a table without lag or ttl, which change with its rows alone",
+    "OldLook has them",
+    "keep the vectors in a table of their own",
+)
+def the_nearest_of_an_hour_ago():
+    system(static=dict(look=OldLook.look), serving=serving(candidates=[hp.Nearest(100, "look")]))
 
 
 @wrong(

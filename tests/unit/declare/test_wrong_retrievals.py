@@ -83,6 +83,7 @@ def test_equal_declarations_compile_alike_and_others_do_not():
         (lambda: hp.Embedding(size=1), "Embedding.size: expected a whole number from 2, got 1"),
         (lambda: hp.Embedding(epochs=0), "Embedding.epochs: expected a whole number from 1, got 0"),
         (lambda: hp.Nearest(0), "write hp.Nearest"),
+        (lambda: hp.Search([hp.Nearest(10, "look")]), "hp.Nearest of a number alone"),
         (lambda: hp.Distinct(1.0), "a number between 0 and 1"),
         (lambda: hp.Search(hp.Nearest(10)), "Search.candidates: expected a list of hp.Nearest"),
         (lambda: hp.Search([]), "Search.candidates: expected one hp.Nearest"),

@@ -10,24 +10,26 @@ from heptad.models.item_knn import ItemKNN
 from heptad.retrieval.artefacts import load_retriever, save_retriever
 from heptad.retrieval.blend import Quota, Retriever
 from heptad.retrieval.catalog import ItemIndex
+from heptad.retrieval.gallery import Changes, Gallery, followed
 from heptad.retrieval.learned import LearnedSource
 from heptad.retrieval.nearest import NearestSource
 from heptad.retrieval.popular import PopularSource
-from heptad.retrieval.vectors.index import VectorIndex
+from heptad.state.tally import Counts
 
 VECTORS = {10: [1, 0], 11: [0.9, 0.1], 12: [0, 1], 13: [0.1, 0.9], 14: [-1, 0]}
+IDS = list(VECTORS)
+VIEWS = {"look": followed(None, "look", IDS, np.array([VECTORS[i] for i in IDS], np.float32)).view()}
 item = st.sampled_from([*VECTORS, 20, 21])
 
 
 def build():
     index = ItemIndex([20])
-    vectors = VectorIndex(2, version="v1")
-    vectors.add(list(VECTORS), list(VECTORS.values()), version="v1")
+    index.add(VECTORS)
     knn = ItemKNN.fit([1, 1, 2], [10, 20, 20], trained_through=5, neighbours=3)
     popular = PopularSource(index)
     popular.observe([20, 20, 12])
     sources = {
-        "near": Quota(NearestSource(vectors, index, recent=2, trained_through=7), 3),
+        "near": Quota(NearestSource(Gallery("look", index), index, recent=2), 3),
         "covisited": Quota(LearnedSource(knn, index), 2),
         "popular": Quota(popular, 3),
     }
@@ -45,7 +47,7 @@ def bits(found):
 @given(st.lists(st.lists(item, max_size=4), min_size=1, max_size=4), st.lists(item, max_size=3))
 def test_the_nearest_are_those_of_the_mean_of_the_newest(histories, excluded):
     retriever = build()
-    found = retriever.retrieve(histories, [excluded] * len(histories), only=["near"])
+    found = retriever.retrieve(histories, [excluded] * len(histories), views=VIEWS, only=["near"])
     for request, history in enumerate(histories):
         own = [VECTORS[i] for i in history[:2] if i in VECTORS]
         part = found.of(request)
@@ -68,8 +70,8 @@ def test_the_nearest_are_those_of_the_mean_of_the_newest(histories, excluded):
 def test_three_steps_are_one_retrieve_and_a_missing_source_scores_nothing():
     retriever = build()
     histories, exclude = [[10, 20], [12], []], [[10], [], []]
-    whole = retriever.retrieve(histories, exclude)
-    asked = retriever.asked(histories, exclude)
+    whole = retriever.retrieve(histories, exclude, views=VIEWS)
+    asked = retriever.asked(histories, exclude, views=VIEWS)
     proposals = {name: retriever.propose(name, asked) for name in reversed(retriever.names)}
     assert bits(retriever.blend(asked, proposals)) == bits(whole)
     del proposals["near"]
@@ -85,30 +87,70 @@ def test_what_cannot_be_asked_is_refused():
     retriever = build()
     with pytest.raises(DataError, match="some of near, covisited, popular"):
         retriever.retrieve([[10]], only=["far"])
+    with pytest.raises(DataError, match="vectors 'look'"):
+        retriever.retrieve([[10]])
     with pytest.raises(DataError, match="at least one source"):
         retriever.retrieve([[10]], only=[])
 
 
 def test_the_cost_of_each_source_is_told_where_a_timer_is_given():
     ticks = iter(range(0, 1000, 7))
-    found = build().retrieve([[10]], timer=lambda: next(ticks))
+    found = build().retrieve([[10]], views=VIEWS, timer=lambda: next(ticks))
     assert found.took == {"near": 7, "covisited": 7, "popular": 7}
-    assert build().retrieve([[10]]).took == {}
+    assert build().retrieve([[10]], views=VIEWS).took == {}
 
 
-def test_a_new_item_is_proposed_at_once_and_all_of_it_goes_to_disk(tmp_path):
+def test_a_new_item_is_proposed_at_once_and_no_vector_goes_to_disk(tmp_path):
     retriever = build()
-    source = retriever.sources["near"].source
-    source.add([99], [[1, 0.01]], version="v1")
-    before = retriever.retrieve([[10]], [[10]])
-    assert before.items[0] == 99
-    retriever.known = len(retriever.index)
+    gallery, held = retriever.sources["near"].source.gallery, dict(VECTORS)
+
+    def views(rows):
+        counts = Counts(1, list(rows), np.array(list(rows.values()), np.float64))
+        return {"look": gallery.at(counts, lambda items: np.array([held[i] for i in items], np.float32))}
+
+    rows = dict.fromkeys(VECTORS, 1.0)
+    assert retriever.retrieve([[10]], [[10]], views=views(rows)).items[0] == 11
+    held[99] = [1, 0.01]
+    found = retriever.retrieve([[10]], [[10]], views=views(rows | {99: 1.0}))
+    assert found.items[0] == 99
     save_retriever(retriever, tmp_path)
     loaded = load_retriever(tmp_path)
-    assert loaded.trained_through == retriever.trained_through == 7
-    assert bits(loaded.retrieve([[10]], [[10]], only=["near"])) == bits(
-        retriever.retrieve([[10]], [[10]], only=["near"])
+    loaded.index.add(retriever.index.ids)
+    assert (loaded.trained_through, loaded.sources["near"].source.recent) == (5, 2)
+    now = views(rows | {99: 1.0})
+    assert bits(loaded.retrieve([[10]], [[10]], views=now, only=["near"])) == bits(
+        retriever.retrieve([[10]], [[10]], views=now, only=["near"])
     )
+
+
+#: Requests and changes at places in their order: an item and its vector, none for one that loses it.
+changes = st.lists(
+    st.tuples(
+        st.integers(0, 5), item, st.one_of(st.none(), st.tuples(st.integers(-3, 3), st.integers(-3, 3)))
+    ),
+    max_size=12,
+    unique_by=lambda change: change[:2],
+)
+
+
+@given(changes, st.lists(item, min_size=1, max_size=3))
+def test_in_time_each_request_sees_the_vectors_of_its_moment(made, history):
+    made.sort(key=lambda change: change[0])
+    vectors = np.array([v or (np.nan, np.nan) for _, _, v in made], np.float32).reshape(-1, 2)
+    found = Changes(np.array([r for r, _, _ in made], np.int64), [i for _, i, _ in made], vectors)
+    retriever = build()
+    got = retriever.retrieve_in_time([history] * 6, [9] * 6, None, [], [], {"look": found})
+    for request in range(6):
+        known = {}
+        for place, one, vector in made:
+            if place <= request:
+                known[one] = vector
+        known = {one: vector for one, vector in known.items() if vector}
+        view = followed(None, "look", list(known), np.array(list(known.values()), np.float32).reshape(-1, 2))
+        alone = retriever.retrieve([history], views={"look": view.view()})
+        part = got.of(request)
+        assert alone.items.tolist() == got.items[part].tolist()
+        assert alone.scores["near"].tobytes() == got.scores["near"][part].tobytes()
 
 
 @given(

@@ -13,7 +13,7 @@ from heptad.models.wrapped import Wrapped
 from heptad.online.reader import Reader
 from heptad.oracle.oracle import Oracle
 from heptad.retrieval.blend import Quota, Retriever
-from heptad.retrieval.fit import trending
+from heptad.retrieval.fit import untrained
 from heptad.serving.answer import NO_FEATURES, NO_MODEL, UNKNOWN_USER, missing
 from heptad.serving.decision import decode, encode
 from heptad.serving.pipeline import Pipeline
@@ -72,7 +72,7 @@ def rank(pipeline, user=USER, n=None, context=None):
 def with_trending(scorer, over):
     """The scorer with a source that counts events in a window."""
     found, retriever = hp.Trending(3, over), scorer.retriever
-    sources = {**retriever.sources, "trending": Quota(trending(found), found.n)}
+    sources = {**retriever.sources, "trending": Quota(untrained(found, retriever.index), found.n)}
     return replace(scorer, retriever=Retriever(sources, retriever.index, retriever.total))
 
 

@@ -77,7 +77,8 @@ def again(
         return None
     asked = request_of(decision, declaration.framing)
     found = None
-    for moment, model in _ways(recall.at(decision.t, decision.offsets.get(0, 0)), scorer, decision):
+    item = declaration.ranking.item.name if isinstance(declaration.framing, Ranking) else None
+    for moment, model in _ways(recall.at(decision.t, decision.offsets.get(0, 0)), scorer, decision, item):
         outcome = made(declaration, recall.plan, moment, model, asked)
         if outcome.error is not None and not isinstance(outcome.error, Failed):
             raise outcome.error
@@ -110,7 +111,7 @@ class Failed(StateError):
 
 
 def _ways(
-    moment: Recalled, scorer: Scorer | None, decision: Decision
+    moment: Recalled, scorer: Scorer | None, decision: Decision, item: str | None
 ) -> Iterator[tuple[Moments, Scorer | None]]:
     """How it may have come about: with all parts, or with the one failing that its flag names."""
     why = decision.flags.get("fallback")
@@ -120,8 +121,8 @@ def _ways(
     if why == NO_MODEL and scorer is not None:
         yield moment, replace(scorer, classifier=Dead())
     elif why == NO_FEATURES:
-        yield Failing(moment, after=1), scorer
-        yield Failing(moment, after=0), scorer
+        yield Failing(moment, 1, item), scorer
+        yield Failing(moment, 0, item), scorer
     else:
         yield moment, scorer
 
@@ -142,6 +143,7 @@ class Mute:
 
     def __init__(self, source: Source) -> None:
         self.trained_through, self.window = source.trained_through, source.window
+        self.gallery = None
 
     def propose(self, asked: Sources, k: int) -> NoReturn:
         raise Failed.then()
@@ -152,12 +154,14 @@ class Mute:
 
 
 class Failing:
-    """A moment whose states answer ``after`` reads, and then no more."""
+    """A moment whose states answer ``after`` reads, and then no more; what is known of an ``item`` alone, its vector,
+    is no read: candidates need it, and they did not fail.
+    """
 
     degraded: Final = False
 
-    def __init__(self, moment: Recalled, after: int) -> None:
-        self._moment, self._left = moment, after
+    def __init__(self, moment: Recalled, after: int, item: str | None = None) -> None:
+        self._moment, self._left, self._item = moment, after, item
         self.t, self.meta, self.tallies = moment.t, moment.meta, moment.tallies
 
     @contextmanager
@@ -173,7 +177,7 @@ class Failing:
     def read(
         self, request: Mapping[str, Column], n: int, columns: tuple[str, ...] | None = None
     ) -> dict[str, NDArray[Any]]:
-        self._left -= 1
+        self._left -= 0 if list(request) == [self._item] else 1
         if self._left < 0:
             raise Failed.then()
         return self._moment.read(request, n, columns)

@@ -6,13 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from heptad.declare.framing import Ranking
-from heptad.declare.serving import Trending
 from heptad.errors import DataError, StateError
 from heptad.monitoring.audit import same_bits
 from heptad.registry.registry import Registry
 from heptad.retrieval.blend import Quota, Retriever
-from heptad.retrieval.fit import trending
-from heptad.retrieval.popular import PopularSource
+from heptad.retrieval.fit import untrained
 from heptad.run.champion import load_champion
 from heptad.run.target import Target
 from heptad.run.why.account import moves, values_of
@@ -102,15 +100,12 @@ def _with_quotas(scorer: Scorer, other: Target) -> Scorer:
     trained, index = scorer.retriever.sources, scorer.retriever.index
     sources = {}
     for one in other.system.retrieval.candidates:
-        if isinstance(one, Trending):
-            sources[one.name] = Quota(trending(one), one.n)
-            continue
-        if one.name not in trained and one.name != "popular":
+        source = untrained(one, index) or (trained[one.name].source if one.name in trained else None)
+        if source is None:
             raise StateError(
                 f"candidate source {one.name!r}", f"one that model {scorer.version} was trained with",
                 ", ".join(trained), f"train it: heptad run {other.address}",
             )  # fmt: skip
-        source = trained[one.name].source if one.name in trained else PopularSource(index)
         sources[one.name] = Quota(source, one.n)
     retriever = Retriever(sources, index, other.system.requirements.candidates)
     retriever.known = scorer.retriever.known
