@@ -78,7 +78,7 @@ def say(*message: int) -> None:
 def store_at(url: str) -> Store:
     """The store of a URL. An embedded one's syncs are left out: kill -9 does not need them."""
     if url.startswith("embedded:"):
-        return EmbeddedStore(url.removeprefix("embedded:"), PLAN.state_hash, synchronous=False)
+        return EmbeddedStore(url.removeprefix("embedded:"), PLAN.state_hash)
     return open_store(url, PLAN.state_hash)
 
 

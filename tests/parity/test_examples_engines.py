@@ -29,7 +29,7 @@ from heptad.testing.servers import redis_url
 every_example = pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: f"{e.rule}: {e.says}")
 STORES: dict[str, Callable[[Plan, Path], Store]] = {
     "memory": lambda plan, path: MemoryStore(plan.state_hash),
-    "embedded": lambda plan, path: EmbeddedStore(path, plan.state_hash, synchronous=False, map_size=1 << 20),
+    "embedded": lambda plan, path: EmbeddedStore(path, plan.state_hash, map_size=1 << 20),
     "redis": lambda plan, path: RedisStore(redis_url(path), plan.state_hash),
 }
 

@@ -46,7 +46,7 @@ def embedded(plan: Plan) -> Iterator[Opener]:
     """A store that stays. Its syncs are left out: kill -9 does not need them, and the machine stays up."""
     shared = "/dev/shm" if os.path.isdir("/dev/shm") else None
     with tempfile.TemporaryDirectory(dir=shared) as directory:
-        yield lambda: EmbeddedStore(directory, plan.state_hash, synchronous=False, map_size=1 << 20)
+        yield lambda: EmbeddedStore(directory, plan.state_hash, map_size=1 << 20)
 
 
 @contextmanager

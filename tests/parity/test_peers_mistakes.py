@@ -64,7 +64,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Any) -> Any:
         return lambda plan: lambda: MemoryStore(plan.state_hash)
     if request.param == "redis":
         return lambda plan: lambda: RedisStore(redis_url(tmp_path), plan.state_hash)
-    return lambda plan: lambda: EmbeddedStore(tmp_path, plan.state_hash, synchronous=False, map_size=1 << 22)
+    return lambda plan: lambda: EmbeddedStore(tmp_path, plan.state_hash, map_size=1 << 22)
 
 
 def shown(i: int, ts: int, user: Any = "u", amount: float = 1.0, arrival: int | None = None) -> Post:

@@ -62,7 +62,7 @@ PLAN = compile_features(
 NIGHT = 1_700_000_000_000_000
 STORES: dict[str, Callable[[Path], Store]] = {
     "memory": lambda path: MemoryStore(PLAN.state_hash),
-    "embedded": lambda path: EmbeddedStore(path, PLAN.state_hash, synchronous=False, map_size=1 << 20),
+    "embedded": lambda path: EmbeddedStore(path, PLAN.state_hash, map_size=1 << 20),
     "redis": lambda path: RedisStore(redis_url(path), PLAN.state_hash),
 }
 Row = tuple[str, dict[str, Any]]

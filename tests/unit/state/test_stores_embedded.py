@@ -13,7 +13,7 @@ from heptad.errors import StateError
 from heptad.state.keys import encode
 from heptad.state.open import open_store
 from heptad.state.store import Commit, Meta
-from heptad.state.stores import embedded
+from heptad.state.stores import embedded, unsynced
 from heptad.state.stores.embedded import EmbeddedStore, discard
 
 KEY = encode(("ann",))
@@ -194,3 +194,50 @@ def test_a_state_that_is_begun_anew_is_of_another_generation(tmp_path):
         discard(tmp_path / "state")
     assert found[0][0] == found[1][0] == 1
     assert found[0][1] != found[1][1]
+
+
+BOOTED_ANEW = "0d6a7b1e-5c1f-4c0e-9a51-2f0a4d4b2f4e\n"
+
+
+def test_what_a_power_failure_may_have_torn_is_begun_anew(tmp_path):
+    with Child(tmp_path, "writer") as child:
+        assert child.tell("commit 7") == "done"
+        child.tell("die")
+    (tmp_path / unsynced.NAME).write_text(BOOTED_ANEW)  # as after the machine has gone down
+    (tmp_path / "data.mdb").write_bytes(b"\0" * 8192)  # and pages were lost: nothing of it may be looked at
+    with pytest.raises(StateError, match="start the process that writes it first"):
+        EmbeddedStore(tmp_path, "hash", readonly=True)
+    store = EmbeddedStore(tmp_path, "hash")
+    assert store.saved().meta == Meta("hash")
+    commit(store, 1)
+    store.close()
+    store = EmbeddedStore(tmp_path, "hash")
+    assert store.saved().meta.frontier == 1
+    store.close()
+
+
+def test_a_state_that_was_closed_is_on_disk_whatever_boots(tmp_path):
+    store = EmbeddedStore(tmp_path, "hash")
+    commit(store, 1)
+    assert (tmp_path / unsynced.NAME).read_text() == unsynced.BOOT.read_text().strip()
+    store.close()
+    store.close()
+    assert not (tmp_path / unsynced.NAME).exists()
+
+
+def test_a_mark_that_another_process_has_taken_away_is_made_again(tmp_path):
+    store = EmbeddedStore(tmp_path, "hash")
+    commit(store, 1)
+    unsynced.Unsynced(tmp_path).clear()
+    commit(store, 2)
+    assert (tmp_path / unsynced.NAME).exists()
+    store.close()
+
+
+def test_a_machine_that_says_no_boot_commits_to_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr(unsynced, "BOOT", tmp_path / "none")
+    store = EmbeddedStore(tmp_path / "state", "hash")
+    commit(store, 1)
+    assert not (tmp_path / "state" / unsynced.NAME).exists()
+    assert store._env.flags()["sync"]
+    store.close()

@@ -21,6 +21,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from struct import Struct
 from typing import Any, Final, NoReturn, Self, TypeVar
@@ -41,6 +42,7 @@ from heptad.state.store import (
     check_follows,
     other_plan,
 )
+from heptad.state.stores.unsynced import Unsynced, sync_directory
 
 T = TypeVar("T")
 
@@ -50,6 +52,7 @@ MAP_SIZE: Final = (
     16 << 30
 )  #: bytes of address space to begin with; the file is only as large as what it holds
 PATIENCE: Final = 30.0  #: seconds to wait for open snapshots where the map must grow
+_FILES: Final = ("data.mdb", "lock.mdb")  #: of LMDB
 READERS: Final = 1024  #: snapshots open at once, in all processes
 
 _META: Final = b"m"
@@ -87,9 +90,9 @@ def _changed(number: int) -> bytes:
 class EmbeddedStore:
     """A store in the directory ``path``, made where it is missing.
 
-    ``readonly``: for the processes that only read, while another commits. ``synchronous``: whether `commit`
-    returns only when the change is on disk; without it a power failure may lose the last commits, or the
-    whole state, which the log then rebuilds. Raises StateError where the state is another plan's.
+    ``readonly``: for the processes that only read, while another commits. A commit outlives its process, whatever
+    kills it, and does not wait for the disk: after a power failure the state begins anew, and the log rebuilds it.
+    Raises StateError where the state is another plan's, or is to be rebuilt and ``readonly``.
     """
 
     def __init__(
@@ -98,11 +101,13 @@ class EmbeddedStore:
         state_hash: str,
         *,
         readonly: bool = False,
-        synchronous: bool = True,
         map_size: int = MAP_SIZE,
     ) -> None:
         self._path, self._state_hash, self._map_size = Path(path), state_hash, map_size
-        self._env = _opened(self._path, readonly, synchronous, map_size)
+        self._unsynced, self._readonly = Unsynced(self._path), readonly
+        if self._unsynced.lost:
+            self._begin_anew()
+        self._env = _opened(self._path, readonly, map_size, synchronous=self._unsynced.boot is None)
         self._gate = (
             threading.Condition()
         )  # guards the count of snapshots, and stops new ones while the map grows
@@ -151,10 +156,26 @@ class EmbeddedStore:
             return Saved(meta, ids, pending, [_value(value) for _, value in _under(txn, b"v")])
 
     def close(self) -> None:
+        with suppress(lmdb.Error, OSError):  # closed before, or a disk that refuses: then the mark stays
+            if not self._readonly:
+                self._env.sync(True)
+                self._unsynced.clear()
         self._env.close()
+
+    def _begin_anew(self) -> None:
+        """Drop what may have lost pages without a look into it."""
+        if self._readonly:
+            raise StateError(
+                f"the state in {self._path}", "all that was committed", "what a power failure may have left of it",
+                "start the process that writes it first: it rebuilds the state from the log",
+            )  # fmt: skip
+        for name in _FILES:
+            (self._path / name).unlink(missing_ok=True)
+        self._unsynced.clear()
 
     def _commit(self, change: Commit) -> None:
         with self._env.begin(write=True) as txn:
+            self._unsynced.mark()
             found = txn.get(_META)
             if found != self._last:
                 raise StateError(
@@ -301,7 +322,7 @@ class EmbeddedSnapshot:
         self._left()
 
 
-def _opened(path: Path, readonly: bool, synchronous: bool, map_size: int) -> Any:
+def _opened(path: Path, readonly: bool, map_size: int, *, synchronous: bool) -> Any:
     fresh = not path.exists()
     try:
         if not readonly:
@@ -318,11 +339,9 @@ def _opened(path: Path, readonly: bool, synchronous: bool, map_size: int) -> Any
         )
         raise StateError(f"the state in {path}", "an LMDB directory to open", error, fix) from error
     env.reader_check()  # forget the snapshots of processes that died
-    if fresh and os.name == "posix":  # a new directory's name is on disk once its parent is
+    if fresh:  # a new directory's name is on disk once its parent is
         for directory in (path, path.parent):
-            handle = os.open(directory, os.O_RDONLY)
-            os.fsync(handle)
-            os.close(handle)
+            sync_directory(directory)
     return env
 
 
