@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -162,6 +162,41 @@ def test_a_process_that_is_killed_is_started_anew_and_nothing_acknowledged_is_lo
         again = post(server, [vote(number, movie=4) for number in range(4)])
         assert [event["verdict"] for event in again] == ["duplicate"] * 4
         assert server.stop() == 0
+
+
+def test_a_worker_that_is_killed_under_load_fails_its_own_connections_alone(tmp_path, registry):
+    """What others have handed on to it they answer themselves, at once, as whole and as right as ever."""
+    with running(tmp_path, registry, f"embedded:{tmp_path / 'state'}") as server, ExitStack() as stack:
+        answers, failed = [], []
+
+        def ask(client: httpx.Client) -> None:
+            try:
+                answer = client.post("/rank", json={"user": USER})
+            except httpx.TransportError:
+                failed.append(client)
+            else:
+                assert answer.status_code == 200
+                answers.append(answer.json())
+
+        clients = [stack.enter_context(server.client()) for _ in range(16)]
+        with ThreadPoolExecutor(len(clients)) as pool:
+            for number in range(12):
+                if number == 6:
+                    os.kill(server.children[1], signal.SIGKILL)
+                list(pool.map(ask, clients))
+        server.said_until("is ready again")
+        assert len(failed) <= len(clients)
+        assert len({(tuple(a["items"]), tuple(a["scores"])) for a in answers}) == 1
+        assert all(answer["flags"] == {} for answer in answers)
+        assert len({answer["request_id"] for answer in answers}) == len(answers)
+        text = clients[0].get("/metrics").text
+        assert sum(counted("heptad_handed_on_total", text)) > 0
+        assert server.stop() == 0
+
+
+def counted(name: str, text: str) -> list[float]:
+    """The values of a metric."""
+    return [float(line.split()[-1]) for line in text.splitlines() if line.startswith(name)]
 
 
 def test_a_model_promoted_under_load_is_served_without_a_failed_or_mixed_answer(tmp_path, registry, store):

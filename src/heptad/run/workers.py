@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn
@@ -29,6 +30,7 @@ from heptad.run.target import Target
 from heptad.serving import server
 from heptad.serving.door import Access
 from heptad.serving.gate import Gate
+from heptad.serving.peers import Peers
 from heptad.serving.prediction_log import PredictionLog
 from heptad.serving.remote import RemoteIntake
 from heptad.serving.service import Service
@@ -75,11 +77,14 @@ def serve(
             access,
             say,
             WallClock() if profile.clock == "wall" else SharedClock(0),
+            stack.enter_context(Peers(workers)),
         )
         watch = _Watch(say)
         watch.start("appender", crew.append)
         for number, listening in enumerate(sockets):
-            watch.start(f"worker {number}", crew.answerer(number, listening))
+            watch.start(
+                f"worker {number}", crew.answerer(number, listening), partial(crew.peers.gone, number)
+            )
         say(f"ready {server.address(first)}")
         watch.over()
 
@@ -95,6 +100,7 @@ class _Crew:
     access: Access | None
     say: Say
     clock: Clock
+    peers: Peers
 
     def append(self, ready: Callable[[], None]) -> None:
         """Take events from the others, until told to stop."""
@@ -122,7 +128,10 @@ class _Crew:
                 scorer=champion(self.target, self.profile, said), deadline=self.deadline,
             )  # fmt: skip
             with following(service, self.target, self.profile, said):
-                server.serve(service, listening=listening, access=self.access, ready=lambda _: ready())
+                server.serve(
+                    service, listening=listening, access=self.access, peer=self.peers.of(number),
+                    ready=lambda _: ready(),
+                )  # fmt: skip
 
         return answer
 
@@ -160,16 +169,18 @@ class _Watch:
 
     def __init__(self, say: Say) -> None:
         self._say = say
-        self._mains: dict[str, Main] = {}
+        self._mains: dict[str, tuple[Main, Callable[[], None]]] = {}
         self._running: dict[int, str] = {}
         self._deaths: list[float] = []
         self._stopping = False
         for kind in _ENDS:
             signal.signal(kind, self._stop)
 
-    def start(self, name: str, main: Main) -> None:
-        """Fork a process and wait until it is ready. Raises StateError where it ends before."""
-        self._mains[name] = main
+    def start(self, name: str, main: Main, gone: Callable[[], None] = lambda: None) -> None:
+        """Fork a process and wait until it is ready; ``gone`` is called when it dies. Raises StateError where it ends
+        before it is ready.
+        """
+        self._mains[name] = main, gone
         reading, writing = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -197,6 +208,7 @@ class _Watch:
                 if len(self._running) == 1:
                     self._tell()  # nobody asks it for anything any more
                 continue
+            self._mains[name][1]()
             self._again(name, os.waitstatus_to_exitcode(status))
 
     def _again(self, name: str, code: int) -> None:
@@ -213,7 +225,7 @@ class _Watch:
         self._say(f"{name} ended with {code}: it is started anew")
         time.sleep(PAUSE)
         if not self._stopping:
-            self.start(name, self._mains[name])
+            self.start(name, *self._mains[name])
             self._say(f"{name} is ready again")
 
     def _stop(self, number: int, _: FrameType | None) -> None:

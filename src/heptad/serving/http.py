@@ -13,13 +13,14 @@ import msgspec
 
 from heptad.declare.framing import Ranking
 from heptad.errors import DataError, HeptadError, MissingExtra
-from heptad.serving.answer import STALE
+from heptad.serving.answer import STALE, Answer, Prediction
 from heptad.serving.door import Access, App, Door
 from heptad.serving.lanes import Lanes
 from heptad.serving.lines import Lines
 from heptad.serving.metrics import CONTENT_TYPE, Metrics, standing_of
 from heptad.serving.openapi import PATH, openapi
 from heptad.serving.page import page
+from heptad.serving.peers import Made, Peer
 from heptad.serving.pipeline import Asked, Outcome
 from heptad.serving.service import Service
 from heptad.serving.turns import Turn
@@ -41,6 +42,7 @@ BODY_LIMIT: Final = 8 << 20
 ROWS_LIMIT: Final = 10_000
 _FEW_ROWS: Final = 64  #: as many are checked without a thread
 _WORKERS: Final = 2  #: threads for what is no answer: feature reads, health, metrics, large posts
+_HANDED_ON: Final = 0.5  #: the part of the deadline that another process has for an answer
 _EVENTS_PATH: Final = "/events/{stream}"
 
 
@@ -65,12 +67,17 @@ _EVENTS: Final = msgspec.json.Decoder(Row | list[Row])
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def app(service: Service, access: Access | None = None, *, body_limit: int = BODY_LIMIT) -> App:
-    """The ASGI application of a service, behind its `Door`. `Service.drain` is left to whoever runs it."""
+def app(
+    service: Service, access: Access | None = None, *, body_limit: int = BODY_LIMIT, peer: Peer | None = None
+) -> App:
+    """The ASGI application of a service, behind its `Door`. `Service.drain` is left to whoever runs it.
+
+    ``peer``: this process's end where several answer at one address.
+    """
     access = access or Access()
     lines, metrics = access.lines or Lines(), Metrics(standing_of(service))
     lanes, pool = Lanes(), ThreadPoolExecutor(_WORKERS, thread_name_prefix="heptad-beside")
-    routes = _Routes(service, lanes, pool, body_limit, metrics, keyed=access.keys is not None)
+    routes = _Routes(service, lanes, pool, body_limit, metrics, keyed=access.keys is not None, peer=peer)
 
     def answered(outcome: Outcome) -> None:
         metrics.answered(outcome)
@@ -81,7 +88,11 @@ def app(service: Service, access: Access | None = None, *, body_limit: int = BOD
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        if peer is not None:
+            peer.open(routes.for_another)
         yield
+        if peer is not None:
+            peer.close()
         lanes.close()
         pool.shutdown(wait=False, cancel_futures=True)
 
@@ -124,14 +135,15 @@ class _Routes:
 
     def __init__(
         self, service: Service, lanes: Lanes, pool: ThreadPoolExecutor, body_limit: int, metrics: Metrics, *,
-        keyed: bool,
+        keyed: bool, peer: Peer | None,
     ) -> None:  # fmt: skip
         self._service, self._lanes, self._pool, self._limit = service, lanes, pool, body_limit
-        self._metrics, self._keyed = metrics, keyed
+        self._metrics, self._keyed, self._peer = metrics, keyed, peer
         ranks = isinstance(service.declaration.framing, Ranking)
         #: the path on which this system answers, by what it is
         self.answering = "/rank" if ranks else "/predict"
-        self.answer = self.rank if ranks else self.predict
+        self._asked: Callable[[bytes], Asked] = self._ranking if ranks else self._case
+        self._deadline = service.deadline / SECOND
         self._document: bytes | None = None
 
     async def home(self, request: Request) -> Response:
@@ -154,27 +166,57 @@ class _Routes:
             self._document = encoded(openapi(self._service, rows=ROWS_LIMIT))
         return Response(self._document, media_type="application/json")
 
-    async def rank(self, request: Request) -> Response:
-        """The ranked answer, or the fallback once the deadline has passed: whichever comes first."""
-        body = decoded(_RANK, await body_of(request, self._limit))
-        return await self._in_time(request, self._service.ask(body.user, body.n, body.context))
-
-    async def predict(self, request: Request) -> Response:
-        """The decision about an event, or the fallback's once the deadline has passed."""
-        row = decoded(_EVENT, await body_of(request, self._limit))
-        return await self._in_time(request, self._service.ask_about(row))
-
-    async def _in_time(self, request: Request, asked: Asked) -> Response:
-        """The answer, or the fallback once the deadline has passed: whichever comes first."""
+    async def answer(self, request: Request) -> Response:
+        """The ranked answer, or the decision about an event; the fallback once the deadline has passed."""
+        body, began = await body_of(request, self._limit), time.monotonic()
+        asked = self._asked(body)
+        if self._peer is not None:
+            made = await self._peer.handed_on(body, began + self._deadline * _HANDED_ON)
+            if made is not None:
+                self._metrics.handed_on()
+                request.scope["heptad.request"] = made.request_id
+                return Response(made.body, media_type="application/json")
         request.scope["heptad.request"] = asked.request_id
+        return json_of(await self._in_time(asked, began + self._deadline))
+
+    async def for_another(self, body: bytes, until: float) -> Made | None:
+        """The answer to a request of another process; None where there is none by ``until``, when that one answers."""
+        try:
+            asked = self._asked(body)
+        except DataError:  # the model is another here: it was right there
+            return None
+        answer = await self._made(self._made_until, asked, until)
+        return None if answer is None else Made(answer.request_id, encoded(answer))
+
+    def _ranking(self, body: bytes) -> Asked:
+        asked = decoded(_RANK, body)
+        return self._service.ask(asked.user, asked.n, asked.context)
+
+    def _case(self, body: bytes) -> Asked:
+        return self._service.ask_about(decoded(_EVENT, body))
+
+    async def _in_time(self, asked: Asked, until: float) -> Answer | Prediction:
+        """The answer, or the fallback once the deadline has passed: whichever comes first."""
         turn = Turn()
-        ranking = self._lanes.run(self._service.rank, asked, turn)
-        done, _ = await asyncio.wait([ranking], timeout=self._service.deadline / SECOND)
-        answer = None if done else self._service.too_slow(asked, turn)
-        if answer is None:
-            return json_of(await ranking)
-        ranking.cancel()  # it is answered for: a thread that has not begun with it need not
-        return json_of(answer)
+        making = self._made(self._service.rank, asked, turn)
+        done, _ = await asyncio.wait([making], timeout=until - time.monotonic())
+        late = None if done else self._service.too_slow(asked, turn)
+        if late is not None:
+            making.cancel()  # it is answered for: a thread that has not begun with it need not
+            return late
+        answer: Answer | Prediction = await making
+        return answer
+
+    def _made_until(self, asked: Asked, until: float) -> Answer | Prediction | None:
+        """On a thread: the answer, unless it is too late for it before or after."""
+        return self._service.rank(asked, Turn(until)) if time.monotonic() < until else None
+
+    def _made(self, function: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
+        """What the function makes once it is its turn; it counts as under way until then."""
+        making = self._lanes.run(function, *arguments)
+        if self._peer is not None:
+            self._peer.count(making)
+        return making
 
     async def features(self, request: Request) -> Response:
         """Every column for the rows asked, with the knowledge they were read at."""

@@ -78,6 +78,9 @@ class Metrics:
             "heptad_freshness_seconds", "From a post to its acknowledgement: from then on every read sees it.",
             buckets=_SECONDS, **of,
         )  # fmt: skip
+        self._handed_on = Counter(
+            "heptad_handed_on", "Requests that another process answered, which had less to do.", **of
+        )
         self._of_request: dict[tuple[str, int], Any] = {}
         self._of_stage: dict[str, Any] = {}
 
@@ -108,6 +111,10 @@ class Metrics:
     def fell_back(self, part: str, why: str) -> None:
         """An answer that was not as usual, or none in time."""
         self._fallbacks.labels(part, why).inc()
+
+    def handed_on(self) -> None:
+        """A request that another process has answered."""
+        self._handed_on.inc()
 
     def posted(self, stream: str, verdicts: Sequence[object], seconds: float) -> None:
         """Acknowledged rows."""

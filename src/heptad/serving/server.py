@@ -7,18 +7,23 @@ import gc
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
 from heptad.errors import MissingExtra
 from heptad.serving.door import Access
 from heptad.serving.lines import Handler, Lines
+from heptad.serving.peers import Peer
 from heptad.serving.service import Service
 
 #: Seconds that requests under way may take to finish after SIGTERM.
 GRACE_SECONDS = 30
 #: Objects made between two looks for garbage, and looks at the young between two at the older.
 COLLECTED: Final = (20_000, 20, 20)
+#: Seconds after which the thread that makes an answer lets the event loop in, which has little to do at a time: with
+#: Python's 5 ms a request, a post or another process's answer waited longer for the interpreter's lock than for its work.
+SWITCH: Final = 0.0005
 #: Connections at once, at most: the next gets a 503.
 CONNECTIONS: Final = 1_000
 #: Names the directory in which processes share the numbers of GET /metrics; to be set before they count.
@@ -32,16 +37,26 @@ def serve(
     *,
     listening: socket.socket | None = None,
     access: Access | None = None,
+    peer: Peer | None = None,
     ready: Callable[[str], None] = lambda url: print(f"ready {url}", flush=True),
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain. ``port`` 0 takes a free one; or on a socket that listens already.
+    ``peer``: this process's end where several answer at one address.
 
     ``ready`` is told the address once requests are answered: by default it prints ``ready http://...``.
     """
     from heptad.serving.http import app
 
     access = access or Access()
-    run(service, app(service, access), host, port, listening=listening, lines=access.lines, ready=ready)
+    run(
+        service,
+        app(service, access, peer=peer),
+        host,
+        port,
+        listening=listening,
+        lines=access.lines,
+        ready=ready,
+    )
 
 
 class Served(Protocol):
@@ -113,12 +128,14 @@ def _announced(application: Any, announce: Callable[[], None]) -> Any:
 
 
 def _settle() -> None:
-    """What is there when the first request comes stays: it need not be looked through for garbage again and again.
+    """The process is set up for many short requests. What is there when the first comes stays: it need not be looked
+    through for garbage again and again.
 
     A full collection of a warm service stops all threads for 50 to 150 ms.
     """
     gc.collect()
     gc.freeze()
+    sys.setswitchinterval(SWITCH)
     gc.set_threshold(*COLLECTED)
 
 

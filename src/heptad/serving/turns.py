@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Mapping
 from typing import Final
 
@@ -15,15 +17,15 @@ QUEUE: Final = "queue"
 
 
 class Turn:
-    """One request's turn: the first who takes it answers."""
+    """One request's turn: the first who takes it answers, before ``until`` (`time.monotonic`, seconds)."""
 
-    def __init__(self) -> None:
-        self._taking = threading.Lock()
+    def __init__(self, until: float = math.inf) -> None:
+        self._taking, self._until = threading.Lock(), until
         self.run: Run | None = None  #: once it has begun
 
     def take(self) -> bool:
-        """Whether nobody has taken it before."""
-        return self._taking.acquire(blocking=False)
+        """Whether nobody has taken it before, and it is not too late."""
+        return time.monotonic() < self._until and self._taking.acquire(blocking=False)
 
 
 class Slowness:
