@@ -153,7 +153,7 @@ def _write_number(name: str, values: Any, lookup: dict[Value, int], out: Matrix)
 
 
 def _write_category(name: str, values: Any, lookup: dict[Value, int], out: Matrix) -> None:
-    out[:, 0] = list(map(lookup.get, _plain(values)))  # None becomes NaN here
+    out[:, 0] = np.fromiter(map(lookup.get, _plain(values), repeat(np.nan)), np.float64, len(values))
 
 
 def _write_list(name: str, values: Any, lookup: dict[Value, int], out: Matrix) -> None:

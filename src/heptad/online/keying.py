@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from heptad.online.index import Keys, distinct
 from heptad.plan.batch import Column
 from heptad.state.keys import encode_rows
 from heptad.state.read import Query, combine
@@ -23,12 +24,12 @@ class Keyed:
     """The records that n rows of a read need.
 
     ``values``: the distinct keys, tuples of values, or the values themselves where a key is of one column
-    (``bare``). ``of`` (n,): which key, or list of keys, a row reads; one past the last where a key is null, which
+    (``bare``), in an array where they are integers. ``of`` (n,): which key, or list of keys, a row reads; one past the last where a key is null, which
     ``nulls`` says; None where row i reads key i. ``lists``: members and bounds of each distinct list of keys, where the
     key is a list.
     """
 
-    values: list[Any]
+    values: Keys
     bare: bool
     of: Ints | None
     nulls: bool = False
@@ -36,14 +37,22 @@ class Keyed:
 
     def keys(self, places: Sequence[int]) -> list[bytes]:
         """The bytes of the keys at these places."""
-        some = [self.values[place] for place in places]
+        some = plain(self.chosen(places))
         return encode_rows([(value,) for value in some] if self.bare else some)
 
-    def states(self, query: Query, words: Ints) -> Ints:
-        """States (distinct, words) of the states (keys, words): lists merged, and where a row needs it one of no events."""
+    def chosen(self, places: Sequence[int]) -> Keys:
+        """The keys at these places."""
+        return (
+            [self.values[i] for i in places]
+            if type(self.values) is list
+            else self.values[np.asarray(places, np.int64)]
+        )
+
+    def states(self, query: Query, rows: Ints, blank: Ints) -> Ints:
+        """Rows (distinct, words) of those of the keys: lists merged, and where a row needs it one of no events."""
         if self.lists is not None:
-            words = combine(query, words, *self.lists)
-        return np.concatenate([words, query.blank[None]]) if self.nulls else words
+            rows = combine(query, rows, *self.lists)
+        return np.concatenate([rows, blank[None]]) if self.nulls else rows
 
 
 class Coded(NamedTuple):
@@ -52,7 +61,7 @@ class Coded(NamedTuple):
     ``codes`` None: row i holds ``values[i]``. ``constant``: all rows hold the one value.
     """
 
-    values: list[Any]
+    values: Keys
     codes: Ints | None
     constant: bool = False
 
@@ -61,11 +70,21 @@ class Coded(NamedTuple):
         return np.arange(n) if self.codes is None else self.codes
 
 
+def plain(keys: Keys) -> list[Any]:
+    """The keys as Python values."""
+    return keys if type(keys) is list else np.asarray(keys).tolist()
+
+
 def code(column: Column) -> Coded:
     """A column's distinct values in order of appearance, and which of them each row holds."""
     n = len(column.values)
     if n > 1 and column.values.strides == column.valid.strides == (0,) and column.valid[0]:
-        return Coded(column.values[:1].tolist(), np.zeros(n, np.int64), True)  # one value under all rows
+        one = column.values[:1]
+        values = one.copy() if one.dtype == np.int64 else one.tolist()
+        return Coded(values, np.zeros(n, np.int64), True)  # one value under all rows
+    if column.values.dtype == np.int64:
+        found, of = distinct(column.values, column.valid)
+        return Coded(found, None if len(found) == n else of)
     rows = column.values.tolist()
     if column.valid.all():
         places = dict.fromkeys(rows)
@@ -106,10 +125,10 @@ def _has_nulls(of: Ints | None, distinct: int) -> bool:
 def _tuples(columns: Sequence[Coded], n: int) -> tuple[list[tuple[Any, ...]], Ints | None]:
     """The distinct tuples of values that rows hold, and which of them each row holds; nulls come last."""
     if len(columns) == 1:
-        return [(value,) for value in columns[0].values], columns[0].codes
+        return [(value,) for value in plain(columns[0].values)], columns[0].codes
     varying = [column for column in columns if not column.constant]
     if len(varying) == 1:
-        parts = [repeat(c.values[0]) if c.constant else c.values for c in columns]
+        parts = [repeat(*plain(c.values)) if c.constant else plain(c.values) for c in columns]
         return list(zip(*parts, strict=False)), varying[0].codes
     mixed, bound = columns[0].every(n), len(columns[0].values) + 1
     null = mixed == len(columns[0].values)
@@ -122,5 +141,5 @@ def _tuples(columns: Sequence[Coded], n: int) -> tuple[list[tuple[Any, ...]], In
     _, first, of = np.unique(np.where(null, -1, mixed), return_index=True, return_inverse=True)
     if null.any():  # -1 sorts first: let it come last instead
         first, of = first[1:], np.where(null, len(first) - 1, of - 1)
-    parts = [[column.values[c] for c in column.every(n)[first].tolist()] for column in columns]
+    parts = [[plain(column.values)[c] for c in column.every(n)[first].tolist()] for column in columns]
     return list(zip(*parts, strict=True)), of

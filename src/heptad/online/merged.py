@@ -1,18 +1,18 @@
-"""Words that were merged before: most records of a request are those of the request before, and few have changed.
+"""Rows that were made before: most records of a request are those of the request before, and few have changed.
 
 What is held is true of one commit. A snapshot of a later one says which records were written since, and those are
-forgotten; where it cannot say, all are. So a read gives the same words with this as without (decision record 38).
+forgotten; where it cannot say, all are. So a read gives the same with this as without (decision records 38, 41).
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from itertools import repeat
 from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
+from heptad.online.index import Index, Keys, index_of
 from heptad.state.layout import Ints
 from heptad.state.store import Named, Snapshot
 
@@ -29,12 +29,12 @@ class Found(NamedTuple):
     """What is held of the keys asked: rows (k, words), and the places of those that are not known, whose rows are
     to be filled in."""
 
-    words: Ints
+    rows: Ints
     lacking: list[int]
 
 
 class Reading(Protocol):
-    """What reads records as rows of words: a `state.read.Query`, or the facts of a table.
+    """What reads records as rows of words: the windows of a group, or the facts of a table.
 
     ``blank`` (words,): the row of no record. ``place(t)``: of one record, reads in one place have the same row.
     """
@@ -45,21 +45,22 @@ class Reading(Protocol):
 
 
 class _Held:
-    """Rows of one query at one place of time."""
+    """Rows of one query at one place of time, by keys like these."""
 
-    def __init__(self, query: Reading, most: int) -> None:
+    def __init__(self, query: Reading, keys: Keys, most: int) -> None:
         self.query = query
+        self._keys = keys[:0]
         self._most = most // (8 * len(query.blank))  #: rows
         self.begin(b"")
 
     def begin(self, place: bytes) -> None:
         self.place = place
-        self.rows: dict[Any, int] = {}
-        self.named: dict[bytes, Any] = {}  #: what ``rows`` calls the key of these bytes
+        self.index: Index = index_of(self._keys)
+        self.named: dict[bytes, Any] = {}  #: what the index calls the key of these bytes
         self.words = np.empty((_FIRST, len(self.query.blank)), np.int64)
         self.used = 0  #: rows that were given out
 
-    def put(self, values: Sequence[Any], keys: Sequence[bytes], words: Ints) -> None:
+    def put(self, values: Keys, keys: Sequence[bytes], words: Ints) -> None:
         """Hold one more row for each key; nothing where there are too many."""
         if len(keys) > self._most:
             return
@@ -71,13 +72,13 @@ class _Held:
             more[: self.used] = self.words[: self.used]
             self.words = more
         self.words[self.used : until] = words
-        self.rows.update(zip(values, range(self.used, until), strict=True))
+        self.index.add(values, self.used)
         self.named.update(zip(keys, values, strict=True))
         self.used = until
 
 
 class Merged:
-    """Merged words by query and key, for snapshots of one store; any number of threads may ask.
+    """Rows by query and key, for snapshots of one store; any number of threads may ask.
 
     Keys come as the values that rows hold, which are quicker to look up than their bytes.
     ``most``: bytes of words held for one query; with one more it begins anew.
@@ -87,11 +88,12 @@ class Merged:
         self._most = most
         self._lock = threading.Lock()
         self._of: _Commit | None = None  #: which it holds for
-        self._held: dict[int, _Held] = {}  #: by the identity of a query, which `_Held` keeps
+        #: by the identity of a query, which `_Held` keeps, and the type of keys
+        self._held: dict[tuple[int, type], _Held] = {}
         self._groups: dict[int, list[_Held]] = {}
 
-    def known(self, snapshot: Snapshot, group: int, query: Reading, values: Sequence[Any], t: int) -> Found:
-        """The words of records as a read of the snapshot at ``t`` finds them, as far as they are held."""
+    def known(self, snapshot: Snapshot, group: int, query: Reading, values: Keys, t: int) -> Found:
+        """The rows of records as a read of the snapshot at ``t`` finds them, as far as they are held."""
         place, since = query.place(t), self._of
         now = snapshot.generation, snapshot.number
         changed = None
@@ -99,18 +101,18 @@ class Merged:
             changed = snapshot.changed(since[1])  # without the lock: a server may be slow
         with self._lock:
             if self._forward(since, now, changed):
-                held = self._of_query(group, query)
+                held = self._of_query(group, query, values)
                 if held.place != place:
                     held.begin(place)
-                rows = np.fromiter(map(held.rows.get, values, repeat(-1)), np.int64, len(values))
-                return Found(held.words[rows], np.flatnonzero(rows < 0).tolist())
+                rows = held.index.find(values)
+                return Found(held.words.take(rows, axis=0, mode="clip"), (rows < 0).nonzero()[0].tolist())
         return Found(np.empty((len(values), len(query.blank)), np.int64), list(range(len(values))))
 
     def keep(
         self,
         snapshot: Snapshot,
         query: Reading,
-        values: Sequence[Any],
+        values: Keys,
         keys: Sequence[bytes],
         words: Ints,
         t: int,
@@ -120,7 +122,7 @@ class Merged:
             return
         place = query.place(t)
         with self._lock:
-            held = self._held.get(id(query))
+            held = self._held.get((id(query), type(values)))
             if (
                 held is not None
                 and held.place == place
@@ -142,13 +144,15 @@ class Merged:
             for group, key in changed:
                 for held in self._groups.get(group, ()):
                     value = held.named.pop(key, _NONE)
-                    held.rows.pop(value, None)
+                    if value is not _NONE:
+                        held.index.forget(value)
         self._of = now
         return True
 
-    def _of_query(self, group: int, query: Reading) -> _Held:
-        found = self._held.get(id(query))
+    def _of_query(self, group: int, query: Reading, keys: Keys) -> _Held:
+        name = id(query), type(keys)
+        found = self._held.get(name)
         if found is None:
-            found = self._held[id(query)] = _Held(query, self._most)
+            found = self._held[name] = _Held(query, keys, self._most)
             self._groups.setdefault(group, []).append(found)
         return found

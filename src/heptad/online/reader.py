@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 
 from heptad.declare.types import Kind
 from heptad.errors import ReadError
+from heptad.online import index
 from heptad.online.keying import Coded, Keyed, code, keyed
 from heptad.online.merged import Merged
-from heptad.plan.assemble import Assembly, FactRead, GroupRead
+from heptad.plan.assemble import Assembly, FactRead, GroupRead, missing
 from heptad.plan.batch import Column
 from heptad.plan.coding import LocalDictionary
 from heptad.plan.finalize import Finalized, displayed, finalized
-from heptad.plan.nodes import GroupPlan, Plan, StreamPlan, WindowColumn, windows_of
+from heptad.plan.nodes import ColumnPlan, GroupPlan, Plan, StreamPlan, WindowColumn, windows_of
 from heptad.state import tables
+from heptad.state.keys import encode_rows
 from heptad.state.layout import layouts_of
 from heptad.state.read import Query, combine, read
 from heptad.state.store import Meta, Snapshot, Store, check_forward
@@ -53,9 +55,11 @@ class Reader:
     def __init__(self, plan: Plan, store: Store, clock: Clock) -> None:
         self._plan, self._store, self._clock = plan, store, clock
         self._layouts = layouts_of(plan)
-        self._queries: dict[int, tuple[Query, tuple[WindowColumn, ...]]] = {}
+        self._queries: dict[int, tuple[_Windows, tuple[WindowColumn, ...]]] = {}
         self._whole = Assembly(plan)
         self._cut: dict[tuple[str, ...], Assembly] = {}
+        self._single: dict[str, _Single | None] = {}
+        self._static = {column.name for column in plan.columns if column.group == "static"}
         self.merged = Merged()
         self.tables = {
             place: _Table(
@@ -96,23 +100,24 @@ class Reader:
     def warm(self) -> None:
         """Compile or load every kernel a read needs, so that the first read is as fast as the next."""
         no_time = np.zeros(1, np.int64)
+        index.warm()
         for place in range(len(self._layouts)):
             columns = tuple(c for c, _ in self._windows() if c.group == place)
             if columns:
-                query = self.query(place, columns)
-                words = read(query, [None], 0)
-                query.together(combine(query, words, no_time, np.array([0, 1], np.int64)), 0)
+                query = Query(self._layouts[place], columns)
+                words = combine(query, read(query, [None], 0), no_time, np.array([0, 1], np.int64))
+                query.together(query.together.ready(words), 0)
         for column, kind in self._windows():
             blank = Query(self._layouts[column.group], (column,)).blank[None]
             displayed(column, finalized(column, blank, no_time), kind, LocalDictionary())
         for table in self.tables.values():
             tables.read(table.group, table.stream, [None], 0)
 
-    def query(self, group: int, columns: tuple[WindowColumn, ...]) -> Query:
+    def windows(self, group: int, columns: tuple[WindowColumn, ...]) -> _Windows:
         """The prepared query of these windows of a group; the plan's own objects are known by their identity."""
         found = self._queries.get(id(columns))
         if found is None:  # the columns are kept too: an identity lasts as long as its object
-            found = self._queries[id(columns)] = Query(self._layouts[group], columns), columns
+            found = self._queries[id(columns)] = _Windows(Query(self._layouts[group], columns)), columns
         return found[0]
 
     def only(self, columns: tuple[str, ...] | None) -> Assembly:
@@ -124,6 +129,18 @@ class Reader:
             kept = tuple(c for c in self._plan.columns if c.name in columns)
             found = self._cut[columns] = Assembly(replace(self._plan, columns=kept))
         return found
+
+    def single(self, name: str) -> _Single | None:
+        """The column made ready to be read alone for one row; None where more is needed than one key's windows."""
+        if name not in self._single:
+            column = self._plan.column(name)
+            self._single[name] = None
+            if isinstance(column.source, WindowColumn) and column.size == 0:
+                group = self._plan.groups[column.source.group]
+                if len(group.keys) == 1 and group.list_key is None and group.keys[0] not in self._static:
+                    query = Query(self._layouts[column.source.group], (column.source,))
+                    self._single[name] = _Single(column, column.source, _Windows(query), group.keys[0])
+        return self._single[name]
 
     def list_key(self, group: int) -> int | None:
         return self._plan.groups[group].list_key
@@ -168,10 +185,35 @@ class Session:
 
         ``columns`` must hold what they need of each other: static columns that are keys, inputs of derived ones.
         """
+        one = (
+            self._reader.single(columns[0]) if n == 1 and columns is not None and len(columns) == 1 else None
+        )
+        if one is not None:
+            return {one.column.name: self._single(one, request)}
         times = np.full(n, self.t, np.int64)
         fetch = _Fetch(self._reader, self._snapshot, self.t)
         values = _Values(self._snapshot)
         return self._reader.only(columns)(request, times, fetch, fetch.facts, values)
+
+    def _single(self, one: _Single, request: Mapping[str, Column]) -> NDArray[Any]:
+        """What `read` makes of one window under one key, without what only many rows and columns need."""
+        found = request.get(one.key)
+        if found is None:
+            raise missing(one.key)
+        source, windows, merged = one.source, one.windows, self._reader.merged
+        if found.valid[0]:
+            values = found.values.tolist()
+            held = merged.known(self._snapshot, source.group, windows, values, self.t)
+            rows = held.rows
+            if held.lacking:
+                keys = encode_rows([(values[0],)])
+                (records,) = self._snapshot.many([(source.group, keys)])
+                rows = windows.rows(records, self.t)
+                merged.keep(self._snapshot, windows, values, keys, rows, self.t)
+        else:
+            rows = windows.blank[None]
+        (value,) = windows.query.together(rows, self.t)
+        return displayed(source, value, one.column.kind, _Values(self._snapshot))
 
 
 def _named(at: int, meta: Meta) -> int:
@@ -188,6 +230,36 @@ def _named(at: int, meta: Meta) -> int:
             "ask offline, or once the clock has passed it",
         )  # fmt: skip
     return at
+
+
+class _Windows:
+    """Windows of a group as `online.merged` holds them: made ready as far as time allows, or, where a key is a list, as
+    words that are merged at each read."""
+
+    def __init__(self, query: Query) -> None:
+        self.query, self.place = query, query.place
+        self._listed = query.layout.group.list_key is not None
+        self.blank = query.blank if self._listed else query.together.ready(query.blank[None])[0]
+
+    def rows(self, records: Sequence[bytes | None], t: int) -> NDArray[np.int64]:
+        """What is held of these records."""
+        words = read(self.query, records, t)
+        return words if self._listed else self.query.together.ready(words)
+
+    def values(self, keys: Keyed, rows: NDArray[np.int64], t: int) -> list[Finalized]:
+        """The values that rows of a read show, of the rows held of its keys."""
+        states = keys.states(self.query, rows, self.blank)
+        together = self.query.together
+        return together(together.ready(states) if self._listed else states, t, keys.of)
+
+
+class _Single(NamedTuple):
+    """A column of one window, whose key is one column of the request."""
+
+    column: ColumnPlan
+    source: WindowColumn
+    windows: _Windows
+    key: str
 
 
 class _Table(NamedTuple):
@@ -211,7 +283,7 @@ class _Fetch:
 
     def __call__(self, reads: Sequence[GroupRead]) -> list[list[Finalized]]:
         keyed = [self._keys(self._reader.list_key(asked.group), asked.keys) for asked in reads]
-        queries = [self._reader.query(asked.group, asked.columns) for asked in reads]
+        queries = [self._reader.windows(asked.group, asked.columns) for asked in reads]
         held = [
             self._reader.merged.known(self._snapshot, asked.group, query, k.values, self._t)
             for asked, query, k in zip(reads, queries, keyed, strict=True)
@@ -223,13 +295,9 @@ class _Fetch:
             )
             for query, k, h, keys, records in zip(queries, keyed, held, lacking, fetched, strict=True):
                 if keys:
-                    h.words[h.lacking] = words = read(query, records, self._t)
-                    values = [k.values[place] for place in h.lacking]
-                    self._reader.merged.keep(self._snapshot, query, values, keys, words, self._t)
-        return [
-            query.together(k.states(query, h.words), self._t, k.of)
-            for query, k, h in zip(queries, keyed, held, strict=True)
-        ]
+                    h.rows[h.lacking] = rows = query.rows(records, self._t)
+                    self._reader.merged.keep(self._snapshot, query, k.chosen(h.lacking), keys, rows, self._t)
+        return [query.values(k, h.rows, self._t) for query, k, h in zip(queries, keyed, held, strict=True)]
 
     def facts(self, asked: FactRead) -> dict[str, NDArray[Any]]:
         """`plan.assemble.Facts`: each entity's record is read once, whatever rows and columns need it."""
@@ -239,12 +307,13 @@ class _Fetch:
         if held.lacking:
             records = snapshot.records(asked.group, keys.keys(held.lacking))
             rows = tables.read(table.group, table.stream, records, self._t)
-            held.words[held.lacking] = rows.words
+            held.rows[held.lacking] = rows.words
             lasts = tables.settled(table.stream, rows, snapshot.meta.frontier)
             kept = [place for place, last in zip(held.lacking, lasts.tolist(), strict=True) if last]
-            known = [keys.values[place] for place in kept]
-            self._reader.merged.keep(snapshot, table, known, keys.keys(kept), rows.words[lasts], self._t)
-        words = np.concatenate([held.words, table.blank[None]]) if keys.nulls else held.words
+            self._reader.merged.keep(
+                snapshot, table, keys.chosen(kept), keys.keys(kept), rows.words[lasts], self._t
+            )
+        words = np.concatenate([held.rows, table.blank[None]]) if keys.nulls else held.rows
         values = tables.decoded_facts(table.group, table.stream, words, asked.names, _Values(snapshot))
         return values if keys.of is None else {name: column[keys.of] for name, column in values.items()}
 

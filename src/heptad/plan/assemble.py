@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,6 +124,7 @@ class Assembly:
         return {column.name: out[column.name] for column in plan.columns}
 
 
+_NULL: Final = np.array(None, object)
 _CONTEXTUAL = (CalendarColumn, RequestColumn, DerivedColumn, ExpressionColumn)
 
 
@@ -205,8 +206,13 @@ def _keys(group: GroupPlan, known: Mapping[str, Column], n: int) -> tuple[Column
 
 def _key(known: Mapping[str, Column], name: str) -> Column:
     if name not in known:
-        raise ReadError("read", f"a value of {name!r} for every row", "none", f"add {name}= to the request")
+        raise missing(name)
     return known[name]
+
+
+def missing(name: str) -> ReadError:
+    """A request without a key."""
+    return ReadError("read", f"a value of {name!r} for every row", "none", f"add {name}= to the request")
 
 
 def _value(column: ColumnPlan, values: Sequence[Finalized], dictionary: Dictionary) -> NDArray[Any]:
@@ -286,6 +292,8 @@ def _bare(plan: Plan, name: str, column: Column) -> NDArray[Any]:
 
 def as_key(values: NDArray[Any], kind: Kind) -> Column:
     """A looked-up column as a key of dynamic features."""
+    if kind is Kind.TEXT and values.dtype == object:
+        return Column(values, np.asarray(values != _NULL, np.bool_))
     if values.dtype == object:
         return column_of(values.tolist(), kind)
     valid = np.abs(values) < 2.0**63  # false for NaN, and for a float that no int64 key can equal

@@ -96,6 +96,9 @@ def decoded(
         return np.where(present, words.astype(np.float64), np.nan)
     out = np.empty(words.shape, object)
     strange = present & (words < -EDGE)
+    if strange.all():
+        found = dictionary.values((-EDGE - 1 - words).ravel().tolist())
+        return np.fromiter(found, object, len(found)).reshape(words.shape)
     plain = present & ~strange
     out[plain] = words[plain].tolist()
     out[strange] = np.fromiter(dictionary.values((-EDGE - 1 - words[strange]).tolist()), object)

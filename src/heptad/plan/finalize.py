@@ -40,25 +40,37 @@ class Together:
         self._plain = [place for place, column in enumerate(columns) if column.aggregation in plain.PLAIN]
         uses = [(columns[p].aggregation, columns[p].params, slices[p].start) for p in self._plain]
         self._ops, self._units = plain.table(uses)
-        self._sets = [
-            _Alike(kernel(name), params, places, np.array([range(slices[p].start, slices[p].stop) for p in places]))
-            for (name, params), places in alike.items()
-        ]  # fmt: skip
+        self._sets, rest = [], list[int]()
+        for (name, params), places in alike.items():
+            words = np.array([range(slices[p].start, slices[p].stop) for p in places])
+            first = len(self._plain) + len(rest)
+            self._sets.append(
+                _Alike(
+                    kernel(name), params, places, np.arange(first, first + words.size).reshape(words.shape)
+                )
+            )
+            rest += words.ravel().tolist()
+        self._rest = np.array(rest, np.int64)
 
-    def __call__(self, words: Words, t: int, of: Words | None = None) -> list[Finalized]:
-        """The values of each column for rows of words (m, all words) read at ``t``: of m rows.
+    def ready(self, words: Words) -> Words:
+        """Rows of words (m, all words) as far as they can be finalized without the time of the read: (m, k)."""
+        numbers = plain.kept(words, self._ops, self._units)
+        return np.concatenate([numbers, words[:, self._rest]], axis=1) if len(self._rest) else numbers
 
-        With ``of`` (n,) of n rows, where row i has the values of row ``of[i]`` of the words.
+    def __call__(self, ready: Words, t: int, of: Words | None = None) -> list[Finalized]:
+        """The values of each column for rows that `ready` made (m, k), read at ``t``: of m rows.
+
+        With ``of`` (n,) of n rows, where row i has the values of row ``of[i]``.
         """
         out: list[Any] = [None] * self._width
         if self._plain:
-            numbers = plain.finalize(words, t, self._ops, self._units)
+            numbers = plain.shown(ready, t, self._ops)
             numbers = numbers if of is None else numbers.take(of, axis=1)
             for place, row in zip(self._plain, numbers, strict=True):
                 out[place] = row
         for one in self._sets:
-            columns, m = len(one.places), len(words)
-            rows = words[:, one.words].swapaxes(0, 1).reshape(columns * m, one.words.shape[1])
+            columns, m = len(one.places), len(ready)
+            rows = ready[:, one.words].swapaxes(0, 1).reshape(columns * m, one.words.shape[1])
             found = one.kernel.finalize(rows, np.full(len(rows), t, np.int64), one.params)
             parts = found if isinstance(found, tuple) else (found,)
             shaped = [part.reshape(columns, m, *part.shape[1:]) for part in parts]
@@ -78,7 +90,7 @@ def _taken(value: Finalized, of: Words) -> Finalized:
 
 
 class _Alike(NamedTuple):
-    """Columns of one kernel and parameters: their places, and which words are theirs (columns, words)."""
+    """Columns of one kernel and parameters: their places, and which words of a ready row are theirs (columns, words)."""
 
     kernel: Kernel
     params: Params
@@ -96,6 +108,8 @@ def displayed(column: WindowColumn, value: Finalized, kind: Kind, dictionary: Di
     returns = catalogue.get(column.aggregation).returns
     if returns == "choices":
         return _lists(_chosen(codes, column.params.vocabulary, kind), present)
+    if len(codes) == 1:  # what is absent need not be masked
+        codes = codes[:, : int(present[0])] if returns != "value" else codes
     values = decoded(codes, np.arange(codes.shape[1]) < present[:, None], kind, dictionary)
     if returns == "value":
         return values[:, 0]

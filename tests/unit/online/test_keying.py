@@ -28,7 +28,8 @@ LISTS = st.one_of(st.none(), st.lists(st.sampled_from("xyz"), max_size=4))
 
 def rows_of(found, words):
     """The count each row reads, as a reader finalizes and spreads it."""
-    (values,) = QUERY.together(found.states(QUERY, words), 0, found.of)
+    states = QUERY.together.ready(found.states(QUERY, words, QUERY.blank))
+    (values,) = QUERY.together(states, 0, found.of)
     return values.tolist()
 
 

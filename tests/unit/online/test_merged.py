@@ -37,12 +37,12 @@ def fresh(snapshot, users, t):
 def through(held, snapshot, users, t):
     """As a read goes: what is not held is read, and held from then on. Also how many were read."""
     found = held.known(snapshot, GROUP, QUERY, users, t)
-    lacking = [users[place] for place in found.lacking]
-    if lacking:
+    lacking = [users[place] for place in found.lacking] if type(users) is list else users[found.lacking]
+    if len(lacking):
         words = fresh(snapshot, lacking, t)
-        found.words[found.lacking] = words
+        found.rows[found.lacking] = words
         held.keep(snapshot, QUERY, lacking, [encode((user,)) for user in lacking], words, t)
-    return found.words, len(lacking)
+    return found.rows, len(lacking)
 
 
 class World:
@@ -126,3 +126,13 @@ def test_a_state_that_was_begun_anew_shares_nothing():
     anew = world.store.snapshot()
     anew.generation = b"another"
     assert through(held, anew, USERS, world.t)[1] == 4
+
+
+def test_integers_and_other_values_are_held_apart_and_both_forgotten():
+    world, held = World([7, 8, "7"]), Merged()
+    for _ in range(3):
+        for users in (np.array([7, 8, 9]), [7, "7", 8]):
+            words, _ = through(held, world.store.snapshot(), users, world.t)
+            assert np.array_equal(words, fresh(world.store.snapshot(), list(users), world.t))
+        assert through(held, world.store.snapshot(), np.array([8, 7]), world.t)[1] == 0
+        world.apply()
