@@ -148,6 +148,7 @@ def machine() -> dict[str, Any]:
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "load_average": [round(load, 2) for load in os.getloadavg()],
         "pace_ms": pace(),
+        "stalls": stalls(),
         "system": platform.platform(),
         "python": platform.python_version(),
         "numpy": np.__version__,
@@ -166,6 +167,31 @@ def pace() -> list[float]:
         for number in range(1_000_000):
             total += number
         found.append(round(1e3 * (time.perf_counter() - begin), 1))
+    return found
+
+
+def stalls(seconds: float = 2.0, least: float = 1e-3) -> list[dict[str, float]]:
+    """How often each idle processor stands still for ``least`` seconds or more, though one loop alone has it: what a host
+    takes away from a rented processor adds to a tail whatever runs there.
+    """
+    found, mine = [], os.sched_getaffinity(0)
+    for cpu in sorted(mine):
+        os.sched_setaffinity(0, {cpu})
+        begin = last = time.perf_counter()
+        gaps = []
+        while last - begin < seconds:
+            now = time.perf_counter()
+            if now - last >= least:
+                gaps.append(now - last)
+            last = now
+        found.append(
+            {
+                "per_second": round(len(gaps) / seconds, 1),
+                "share": round(sum(gaps) / seconds, 4),
+                "longest_ms": round(1e3 * max(gaps, default=0.0), 1),
+            }
+        )
+    os.sched_setaffinity(0, mine)
     return found
 
 
