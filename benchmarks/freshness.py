@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--event-rate", type=float, default=20.0)
     parser.add_argument("--events", type=int, default=6_000)
     parser.add_argument("--store", choices=("embedded", "redis"), default="embedded")
-    parser.add_argument("--serve", default="", help="more words for heptad serve, such as '--workers 2'")
+    parser.add_argument("--serve", default="--workers 2", help="more words for heptad serve")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:

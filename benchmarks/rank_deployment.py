@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -28,6 +29,7 @@ from heptad.retrieval.fit import fit_retriever
 from heptad.run.profile import Profile, load_profile
 from heptad.run.serve import forget, service
 from heptad.run.target import Target, load_target
+from heptad.serving.pipeline import STAGES
 from heptad.serving.scorer import Scorer
 from heptad.serving.service import Service
 from heptad.times import DAY, SECOND
@@ -204,9 +206,24 @@ def loaded(folder: Path, *words: str, workers: tuple[str, ...] = ()) -> dict[str
         found = bench_serve(url, folder, *words)
         took = time.perf_counter() - begin
         found["server"] = {
-            "cores_used": round((cpu_seconds(pid) - cpu) / took, 3), "memory_mb": round(memory_mb(pid), 1)
+            "cores_used": round((cpu_seconds(pid) - cpu) / took, 3), "memory_mb": round(memory_mb(pid), 1),
+            "mean_ms": stages(url),
         }  # fmt: skip
     return found
+
+
+def stages(url: str) -> dict[str, float]:
+    """Mean ms of each stage of an answer since the server began, and of whole requests, by its own metrics; the share
+    of requests that another worker answered.
+    """
+    with urllib.request.urlopen(f"{url}/metrics") as answer:
+        lines = [line.split() for line in answer.read().decode().splitlines() if not line.startswith("#")]
+    found = {name: float(value) for name, value in lines}
+    sums = {f"stage {stage}": f'heptad_stage_seconds_%s{{stage="{stage}"}}' for stage in ("queue", *STAGES)}
+    sums["request"] = 'heptad_request_seconds_%s{path="/rank",status="200"}'
+    means = {name: 1e3 * found[which % "sum"] / found[which % "count"] for name, which in sums.items()}
+    means["handed_on"] = found["heptad_handed_on_total"] / found[sums["request"] % "count"]
+    return {name: round(mean, 3) for name, mean in means.items()}
 
 
 def saturation(folder: Path, workers: tuple[str, ...] = ()) -> dict[str, Any]:

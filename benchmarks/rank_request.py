@@ -184,7 +184,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=24_000)
     parser.add_argument("--feast-requests", type=int, default=1_000, help="0 leaves the contender out")
     parser.add_argument("--store", choices=("embedded", "redis"), default="embedded")
-    parser.add_argument("--serve", default="", help="more words for heptad serve, such as '--workers 2'")
+    parser.add_argument("--serve", default="--workers 2", help="more words for heptad serve")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:

@@ -27,6 +27,7 @@ SCRIPTS = {
     "B11": "scale_out",
     "soak": "soak",
     "trees": "trees",
+    "commit": "state_commit",
     "log": "log_append",
     "read": "online_read",
     "answer": "answer_cpu",

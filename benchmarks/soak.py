@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--history", type=int, default=1_000_000)
     parser.add_argument("--rate", type=float, help="requests per second [default: half the saturating rate]")
     parser.add_argument("--event-rate", type=float, default=50.0)
-    parser.add_argument("--serve", default="", help="more words for heptad serve, such as '--workers 2'")
+    parser.add_argument("--serve", default="--workers 2", help="more words for heptad serve")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:

@@ -121,12 +121,17 @@ def _of_rank(name: str) -> list[tuple[str, str, str]]:
     load, ours = found["load"], found["contenders"]["heptad"]
     what = (
         f"rank request over HTTP, {load['candidates']} candidates × {load['model_columns']} features, {load['trees']} trees,"
-        f" {load['store']} store: saturating rate; p50, p99 at half of it ({ours['requests']:,} requests, open loop)"
+        f" {load['store']} store{_served(load)}: saturating rate; p50, p99 at half of it ({ours['requests']:,} requests, open loop)"
     )
     value = f"{ours['saturating_rate']:.0f} per second; {ours['p50_ms']:.1f} ms, {ours['p99_ms']:.1f} ms"
     others = ", ".join(f"{one} {ratio['rate']:.0f} × less" for one, ratio in found["ratio"].items())
     command = _made_by(name, "B6", load["store"])
     return [(what, f"{value} ({others})" if others else value, command)]
+
+
+def _served(load: dict[str, Any]) -> str:
+    """How the server was started, where that was not by its defaults."""
+    return f", `{load['serve']}`" if load["serve"] else ""
 
 
 def _of_freshness(name: str) -> list[tuple[str, str, str]]:
@@ -135,8 +140,8 @@ def _of_freshness(name: str) -> list[tuple[str, str, str]]:
     found = _result(name)
     load, seen = found["load"], found["freshness"]["visible_ms"]
     what = (
-        f"event due to the end of a read that knows it, {load['store']} store, beside"
-        f" {load['requests_per_second']:.0f} rank requests a second: p50, p99"
+        f"event due to the end of a read that knows it, {load['store']} store{_served(load)}, beside"
+        f" {load['requests_per_second']:.0f} rank requests and {load['events_per_second']:g} events a second: p50, p99"
     )
     command = _made_by(name, "B7", load["store"])
     return [(what, f"{seen['p50']:.1f} ms, {seen['p99']:.1f} ms", command)]
@@ -150,7 +155,7 @@ def _of_soak() -> list[tuple[str, str, str]]:
     failed = sum(asked["failed"].values()) + sum(found["freshness"]["failed"].values())
     what = (
         f"{load['minutes']:g} minutes of {load['rate']:.0f} rank requests and {load['events_per_second']:g} events a"
-        " second: errors; fallbacks; memory; p99"
+        f" second{_served(load)}: errors; fallbacks; memory; p99"
     )
     value = (
         f"{failed} of {asked['requests']:,}; {found['fallback_share']:.2%};"

@@ -76,7 +76,8 @@ def app(
     """
     access = access or Access()
     lines, metrics = access.lines or Lines(), Metrics(standing_of(service))
-    lanes, pool = Lanes(), ThreadPoolExecutor(_WORKERS, thread_name_prefix="heptad-beside")
+    lanes = Lanes(waited=metrics.waited)
+    pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="heptad-beside")
     routes = _Routes(service, lanes, pool, body_limit, metrics, keyed=access.keys is not None, peer=peer)
 
     def answered(outcome: Outcome) -> None:

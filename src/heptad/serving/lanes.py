@@ -8,6 +8,7 @@ that takes long waits for something, so the next need not wait for it.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,13 +20,22 @@ MOST: Final = 4
 #: Seconds after which an answer under way is taken to wait.
 PATIENCE: Final = 0.01
 
-_Job = tuple[asyncio.Future[Any], Callable[..., Any], tuple[Any, ...]]
+_Job = tuple[asyncio.Future[Any], Callable[..., Any], tuple[Any, ...], float]
+
+
+def _unheard(seconds: float) -> None:
+    """Nobody asks how long a function waited."""
 
 
 class Lanes:
-    """Runs functions for the event loop, on whose thread alone it is called."""
+    """Runs functions for the event loop, on whose thread alone it is called. ``waited`` is told the seconds from `run`
+    to the beginning of each, on the thread that runs it.
+    """
 
-    def __init__(self, most: int = MOST, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, most: int = MOST, patience: float = PATIENCE, waited: Callable[[float], None] = _unheard
+    ) -> None:
+        self._waited = waited
         self._pool = ThreadPoolExecutor(most, thread_name_prefix="heptad-answer")
         self._most, self._patience = most, patience
         self._waiting: deque[_Job] = deque()
@@ -35,7 +45,7 @@ class Lanes:
     def run(self, function: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
         """What the function returns, once it is its turn; one that is cancelled before is left out."""
         future = asyncio.get_running_loop().create_future()
-        self._waiting.append((future, function, arguments))
+        self._waiting.append((future, function, arguments, time.perf_counter()))
         self._next()
         return future
 
@@ -60,7 +70,8 @@ class Lanes:
 
     def _work(self, loop: asyncio.AbstractEventLoop, job: _Job, timer: asyncio.TimerHandle) -> None:
         """On a thread of the pool."""
-        future, function, arguments = job
+        future, function, arguments, since = job
+        self._waited(time.perf_counter() - since)
         try:
             set_outcome = partial(_set_result, future, function(*arguments))
         except BaseException as error:

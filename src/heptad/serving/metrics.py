@@ -60,7 +60,11 @@ class Metrics:
             "heptad_request_seconds", "Whole requests.", ["path", "status"], buckets=_SECONDS, **of
         )
         self._stages = Histogram(
-            "heptad_stage_seconds", "Stages of an answer.", ["stage"], buckets=_SECONDS, **of
+            "heptad_stage_seconds",
+            "Stages of an answer; queue: until one is begun.",
+            ["stage"],
+            buckets=_SECONDS,
+            **of,
         )
         self._candidates = Histogram(
             "heptad_candidates", "Candidates of a ranking answer.", buckets=_ITEMS, **of
@@ -103,10 +107,17 @@ class Metrics:
     def took(self, microseconds: Mapping[str, float]) -> None:
         """How long the stages of an answer took."""
         for stage, took in microseconds.items():
-            held = self._of_stage.get(stage)
-            if held is None:
-                held = self._of_stage[stage] = self._stages.labels(stage)
-            held.observe(took / SECOND)
+            self._stage(stage, took / SECOND)
+
+    def waited(self, seconds: float) -> None:
+        """How long an answer waited for a thread to make it."""
+        self._stage("queue", seconds)
+
+    def _stage(self, stage: str, seconds: float) -> None:
+        held = self._of_stage.get(stage)
+        if held is None:
+            held = self._of_stage[stage] = self._stages.labels(stage)
+        held.observe(seconds)
 
     def fell_back(self, part: str, why: str) -> None:
         """An answer that was not as usual, or none in time."""

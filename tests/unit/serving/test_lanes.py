@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 
 import pytest
 
@@ -61,6 +62,22 @@ def test_one_that_waits_keeps_the_next_from_nothing_and_no_more_than_so_many_beg
         await asyncio.gather(*stuck)
 
     tried(trying, most=3, patience=0.001)
+
+
+def test_each_says_how_long_it_waited():
+    release, waits, least = threading.Event(), [], []
+
+    async def trying(lanes):
+        first, second = lanes.run(release.wait, LONG), lanes.run(lambda: None)
+        asked = time.perf_counter()
+        await asyncio.to_thread(lambda: None)
+        least.append(time.perf_counter() - asked)
+        release.set()
+        await asyncio.gather(first, second)
+
+    tried(trying, patience=LONG, waited=waits.append)
+    assert len(waits) == 2
+    assert waits[1] >= least[0] > 0
 
 
 def test_an_error_is_the_callers_and_the_next_is_answered():
