@@ -105,6 +105,7 @@ def _take(raw, at, size):  # type: ignore[no-untyped-def]
 def _pack(bits, m, d, out):  # type: ignore[no-untyped-def]
     number, single = np.zeros(1, np.int64), np.zeros(1, np.float32)
     values, singles = number.view(np.float64), single.view(np.int32)
+    raw = bits.view(np.uint8)  # little-endian, as `packed` makes them
     at = 0
     for column in range(d):
         first = column * m
@@ -114,12 +115,14 @@ def _pack(bits, m, d, out):  # type: ignore[no-untyped-def]
         if kind == 0:
             at = _put(out, at, bits[first], 8)
             continue
+        if kind == 5:
+            out[at : at + 8 * m] = raw[8 * first : 8 * (first + m)]
+            at += 8 * m
+            continue
         size = 1 << (kind - 1)
         for i in range(first, first + m):
             number[0] = bits[i]
-            if kind == 5:
-                at = _put(out, at, bits[i], 8)
-            elif kind == 4:
+            if kind == 4:
                 single[0] = values[0]
                 at = _put(out, at, np.int64(singles[0]), 4)
             elif bits[i] == _CANONICAL:

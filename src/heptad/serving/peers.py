@@ -90,12 +90,10 @@ class Peer:
     def __init__(self, peers: Peers, number: int) -> None:
         self._peers, self._number = peers, number
         self._mine = peers.under_way[number]
-        self._numbers = secrets.randbits(
-            62
-        )  #: so that what was meant for the process before is not understood
-        self._waiting: dict[
-            int, tuple[int, asyncio.Future[Made | None]]
-        ] = {}  #: by number: for whom, and the answer
+        #: of what is handed on; drawn, so that what was meant for the process before is not understood
+        self._numbers = secrets.randbits(62)
+        #: by number: for whom it waits, and the answer
+        self._waiting: dict[int, tuple[int, asyncio.Future[Made | None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._buffer = bytearray(_BUFFER)
 

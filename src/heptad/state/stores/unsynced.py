@@ -33,7 +33,7 @@ class Unsynced:
         """Whether the machine has gone down, or the directory came to another one, before all was on disk."""
         try:
             return self._path.read_text(encoding="ascii").strip() != self.boot
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
 
     def mark(self) -> None:
