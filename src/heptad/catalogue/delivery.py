@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from heptad.catalogue.dataset import Chunks, Dataset, File, Progress, Source, content
+from heptad.durable import sync
 from heptad.errors import DataError
 
 _PART = ".part"
@@ -115,12 +116,4 @@ def _store(dataset: Dataset, file: File, chunks: Chunks, folder: Path, source: s
         except BaseException:  # KeyboardInterrupt too: nothing half-written stays
             temporary.unlink(missing_ok=True)
             raise
-    _sync_names(folder)
-
-
-def _sync_names(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(folder)

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from heptad.durable import replace
 from heptad.errors import StateError
-from heptad.registry.durable import replace
 
 Action = Literal["registered", "promoted", "archived", "refused", "rolled back"]
 Stage = Literal["challenger", "champion", "archived", "refused"]

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from heptad.durable import replace, sync, sync_tree
 from heptad.errors import DataError, StateError
-from heptad.registry.durable import replace, sync, sync_tree
 from heptad.registry.journal import Action, Event, read_events, standing, write_events
 from heptad.registry.version import MANIFEST, Lineage, Version, manifest_of, open_version
 

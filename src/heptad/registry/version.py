@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from heptad.durable import digests
 from heptad.errors import StateError
-from heptad.registry.durable import digests
 from heptad.registry.journal import Stage
 
 MANIFEST: Final = "manifest.json"

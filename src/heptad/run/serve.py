@@ -11,8 +11,8 @@ from pathlib import Path
 
 from heptad.declare.framing import Ranking
 from heptad.declare.retrieval import Retrieval
+from heptad.durable import sync
 from heptad.errors import HeptadError
-from heptad.registry.durable import sync
 from heptad.registry.registry import Registry
 from heptad.run.champion import load_champion
 from heptad.run.follow import following

@@ -8,12 +8,12 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
+from heptad.durable import digests
 from heptad.errors import DataError, StateError
 from heptad.models.gbdt import GBDT
 from heptad.models.loading import load_classifier, save_classifier
 from heptad.models.logistic import Logistic
 from heptad.models.wrapped import Wrapped
-from heptad.registry.durable import digests
 
 MAKE = {
     "logistic": lambda: Logistic(categorical=[2]),

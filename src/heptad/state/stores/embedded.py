@@ -29,6 +29,7 @@ from typing import Any, Final, NoReturn, Self, TypeVar
 import lmdb
 import msgspec
 
+from heptad.durable import sync
 from heptad.errors import StateError
 from heptad.state.store import (
     FEW,
@@ -42,7 +43,7 @@ from heptad.state.store import (
     check_follows,
     other_plan,
 )
-from heptad.state.stores.unsynced import Unsynced, sync_directory
+from heptad.state.stores.unsynced import Unsynced
 
 T = TypeVar("T")
 
@@ -341,7 +342,7 @@ def _opened(path: Path, readonly: bool, map_size: int, *, synchronous: bool) -> 
     env.reader_check()  # forget the snapshots of processes that died
     if fresh:  # a new directory's name is on disk once its parent is
         for directory in (path, path.parent):
-            sync_directory(directory)
+            sync(directory)
     return env
 
 

@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from heptad.durable import sync
+
 #: What Linux draws anew whenever it boots.
 BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 #: The file, in the directory of the state.
@@ -43,19 +45,10 @@ class Unsynced:
                 file.write(self.boot)
                 file.flush()
                 os.fsync(file.fileno())
-            sync_directory(self._path.parent)
+            sync(self._path.parent)
 
     def clear(self) -> None:
         """All is on disk."""
         self._path.unlink(missing_ok=True)
         if self._path.parent.exists():
-            sync_directory(self._path.parent)
-
-
-def sync_directory(directory: Path) -> None:
-    """Return once the names in a directory are on disk."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+            sync(self._path.parent)
