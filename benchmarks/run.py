@@ -28,6 +28,7 @@ SCRIPTS = {
     "soak": "soak",
     "trees": "trees",
     "commit": "state_commit",
+    "nearest": "nearest",
     "log": "log_append",
     "read": "online_read",
     "answer": "answer_cpu",
