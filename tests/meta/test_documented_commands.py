@@ -24,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md")
 TIMEOUT_SECONDS = 900
 
+#: What a make that runs these tests hands down, and a reader's shell does not have.
+OF_MAKE = {"MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "ARGS"}
 #: The make of a session: it never installs, because the environment it is lent is complete.
 MAKE = "make -o .venv/.installed-to-run -o .venv/.installed-to-develop"
 #: Pattern of a documented command -> what is run in its place.
@@ -95,7 +97,7 @@ def copy_of_the_repository(folder: Path) -> Path:
 
 def run_block(commands: list[str], folder: Path) -> None:
     """Run the commands one after another; a change of directory holds for those that follow."""
-    environment = os.environ | {
+    environment = {name: value for name, value in os.environ.items() if name not in OF_MAKE} | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "MYPY_CACHE_DIR": str(ROOT / ".mypy_cache"),  # the copy holds the same files: by their hashes
     }
@@ -196,6 +198,12 @@ def test_a_block_is_one_session(tmp_path):
     run_block(commands, tmp_path)
     assert (tmp_path / "heptad/here.txt").read_text() == "one\ntwo\n"
     assert (tmp_path / "heptad/heredoc.txt").read_text() == "# kept\n"
+
+
+def test_words_for_the_make_that_runs_the_tests_do_not_reach_the_documented_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("MAKEFLAGS", r" -- ARGS=-m\ slow")
+    monkeypatch.setenv("ARGS", "-m slow")
+    run_block(['test -z "${ARGS-}${MAKEFLAGS-}"'], tmp_path)
 
 
 def test_a_clone_has_the_makefile_and_the_environment(tmp_path):
