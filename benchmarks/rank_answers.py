@@ -1,4 +1,6 @@
-"""Whether ranked answers are right: features held to the oracle at (t, o), scores to LightGBM itself."""
+"""Whether ranked answers are right: one made again whole from the log; of others what was shown held to the oracle at
+(t, o), and its scores to LightGBM itself.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,10 @@ from heptad.oracle.oracle import Oracle
 from heptad.plan.nodes import RequestColumn
 from heptad.registry.registry import Registry
 from heptad.run.profile import Profile
+from heptad.run.progress import Silent
 from heptad.run.serve import predictions_of
 from heptad.run.target import Target
+from heptad.run.why.why import why
 from heptad.serving.decision import Decision
 from heptad.serving.prediction_log import PredictionLog
 from heptad.streams.log import Log
@@ -43,7 +47,7 @@ def checked(target: Target, profile: Profile) -> dict[str, Any]:
     trees = lightgbm.Booster(model_file=str(files / "model" / "gbdt.txt"))
     for decision in decisions:
         score = trees.predict(encoder.transform(decision.features), num_threads=1)
-        best = np.argsort(-decision.scores, kind="stable")[: len(decision.shown)]
+        best = np.argsort(-decision.scores, kind="stable")
         if not np.array_equal(score, decision.p) or not np.array_equal(best, decision.shown):
             raise SystemExit(f"answer {decision.request_id}: not what LightGBM says of these features")
     served = [_rows(target, decision, seed) for seed, decision in enumerate(decisions)]
@@ -54,15 +58,19 @@ def checked(target: Target, profile: Profile) -> dict[str, Any]:
     found = audit(oracle, len(records), served, values=10**9)
     if found.mismatches or not found.compared:
         raise SystemExit(f"{found.mismatches} of {found.compared} values wrong: {found.wrong[:3]}")
-    candidates = [len(decision.items) for decision in decisions]
+    told = why(target, profile, None, progress=Silent())
+    if told["verdict"] != "reproduced":
+        raise SystemExit(f"answer {told['request_id']}: {told['says']}")
     return {
-        "answers": len(decisions), "candidates": min(candidates), "values_equal_to_the_oracle": found.equal,
-        "scores_equal_to_lightgbm": sum(candidates),
+        "answers": len(decisions), "candidates": min(len(decision.candidates) for decision in decisions),
+        "values_equal_to_the_oracle": found.equal,
+        "scores_equal_to_lightgbm": sum(len(decision.items) for decision in decisions),
+        "made_again_to_the_last_bit": len(told["candidates"]),
     }  # fmt: skip
 
 
 def _rows(target: Target, decision: Decision, seed: int) -> Served:
-    """Some candidates of a decision, as the audit takes them; what the request brought is left out of the values."""
+    """Some items that a decision showed, as the audit takes them; what the request brought is left out of the values."""
     plan, framing = target.system.plan, target.system.ranking
     places = np.random.default_rng(seed).permutation(len(decision.items))[:ROWS]
     request: dict[str, list[Any]] = {name: [value] * len(places) for name, value in decision.context.items()}

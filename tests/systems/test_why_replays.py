@@ -24,7 +24,9 @@ from heptad.run.why.again import Models, again, rows_of
 from heptad.run.why.compare import differences
 from heptad.run.why.recall import Recall
 from heptad.run.why.why import why
+from heptad.serving.decision import decode, encode
 from heptad.serving.desk import Desk
+from heptad.serving.kept import kept
 from heptad.serving.prediction_log import PredictionLog
 from heptad.streams.log import Log
 from heptad.testing import looks, world
@@ -66,17 +68,18 @@ def served(target, history, directory, cut, most):
 
 
 def reproduced(target, registry, directory):
-    """How many decisions come out again, all of them, and flagged ones."""
+    """How many decisions come out again, from all their values and from digests; all of them, and flagged ones."""
     system = target.system
-    with PredictionLog.open(directory / "predictions", readonly=True) as kept:
-        decisions = list(kept.read())
+    with PredictionLog.open(directory / "predictions", readonly=True) as log:
+        decisions = list(log.read())
     models, same = Models(registry, target.name, system.plan), 0
     with Log.open(directory / "log", readonly=True) as log:
         asked = [row for decision in decisions for row in rows_of(decision, system)]
         recall = Recall(system.plan, system.plan, log, log.end, asked, Silent())
         for decision in decisions:
             found = again(system, recall, decision, models.get(decision.model_version))
-            same += found is not None and not differences(decision, found)
+            served = decode(encode(kept(decision)))  # as a server logs it
+            same += found is not None and not [*differences(decision, found), *differences(served, found)]
     return same, len(decisions), sum(bool(decision.flags) for decision in decisions)
 
 
@@ -101,8 +104,8 @@ def test_rankings_with_trending_items(tmp_path):
     served(target, world.history(target.system.plan), tmp_path, world.CUT, 150)
     same, every, _ = reproduced(target, Registry(tmp_path / "registry"), tmp_path / "live")
     assert (same, every) == (150, 150)
-    with PredictionLog.open(tmp_path / "live" / "predictions", readonly=True) as kept:
-        ranked = [decision.sources for decision in kept.read() if not decision.flags]
+    with PredictionLog.open(tmp_path / "live" / "predictions", readonly=True) as log:
+        ranked = [decision.sources for decision in log.read() if not decision.flags]
     assert all((one["now"] <= one["trending"]).all() for one in ranked)
     assert all((one["trending"] <= one["popular"]).all() for one in ranked)
     for some, more in (("now", "trending"), ("trending", "popular")):
@@ -116,8 +119,8 @@ def test_rankings_with_the_nearest(tmp_path):
     served(target, history, tmp_path, world.CUT, 150)
     same, every, _ = reproduced(target, Registry(tmp_path / "registry"), tmp_path / "live")
     assert (same, every) == (150, 150)
-    with PredictionLog.open(tmp_path / "live" / "predictions", readonly=True) as kept:
-        ranked = [decision for decision in kept.read() if not decision.flags]
+    with PredictionLog.open(tmp_path / "live" / "predictions", readonly=True) as log:
+        ranked = [decision for decision in log.read() if not decision.flags]
     assert len({int((one.sources["near"] != 0).sum()) for one in ranked}) > 2
     requests = task_of(target.system).requests(history, target.system, history.end)
     asked = {f"r{number}": number for number in range(len(requests))}

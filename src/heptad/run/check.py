@@ -66,7 +66,7 @@ def check_system(target: Target, profile: Profile, *, progress: Progress) -> dic
 def _ranked(state: Path) -> list[int]:
     """How many candidates the model ranked in each decision that the stopped server logged."""
     with PredictionLog.open(state / "predictions", readonly=True) as predictions:
-        return [len(decision.items) for decision in predictions.read() if decision.columns]
+        return [len(decision.candidates) for decision in predictions.read() if decision.columns]
 
 
 def _items(target: Target, batch: Batch) -> int:

@@ -79,14 +79,17 @@ class ReplayResult:
 def deployment(
     target: Target, plan: Plan, rows: list[Dated], scorer: Scorer, directory: Path
 ) -> Iterator[Deployment]:
-    """A fresh deployment under ``directory``, on the embedded store; whatever was there is removed."""
+    """A fresh deployment under ``directory``, on the embedded store; whatever was there is removed.
+
+    Decisions are kept whole: the audit draws from the values of all candidates.
+    """
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     with ExitStack() as stack:
         log = stack.enter_context(Log.open(directory / "log"))
         store = open_store(f"embedded:{directory / 'state'}", plan.state_hash)
         stack.callback(store.close)
-        predictions = stack.enter_context(PredictionLog.open(directory / "predictions"))
+        predictions = stack.enter_context(PredictionLog.open(directory / "predictions", whole=True))
         clock = ReplayClock(rows[0].at if rows else 0)
         appender = Appender(plan, log, clock)
         applier = Applier(plan, log, store, appender)

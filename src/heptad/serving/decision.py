@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import msgspec
@@ -14,8 +14,12 @@ from heptad.errors import StateError
 from heptad.models.base import Matrix, Vector
 from heptad.serving.narrow import packed, unpacked
 
-FORMAT: Final = 3
-_WITHOUT_PROPENSITIES: Final = 2  #: read as well: nothing was explored then
+FORMAT: Final = 4
+_READ: Final = (2, 3, FORMAT)  #: nothing explored in 2; before 4 every decision was whole
+_DIGEST: Final = 16  #: bytes
+
+#: What a column of a decision belongs to, and its name there.
+Part = tuple[str, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +31,9 @@ class Decision:
     ``shown`` are places of candidates, best first. ``history`` is what the sources were asked with. A fallback
     has no columns, and only the items shown as candidates. ``propensities`` are those of ``shown``, in its order;
     empty where no position explores. ``n`` is how many items were asked for, 0 where the log does not say.
+
+    One that `heptad.serving.kept` has cut holds the items shown alone: then ``proposed`` are the ids of all candidates,
+    and ``digests`` those of their columns, named as `parts` are. A whole one has neither.
     """
 
     request_id: str
@@ -50,6 +57,24 @@ class Decision:
     lists: Mapping[str, list[tuple[Any, ...] | None]] = field(default_factory=dict)
     propensities: Vector = field(default_factory=lambda: np.empty(0))
     n: int = 0
+    proposed: list[Any] = field(default_factory=list)
+    digests: Mapping[Part, bytes] = field(default_factory=dict)
+
+    @property
+    def candidates(self) -> list[Any]:
+        """The ids of all candidates, in the order in which they were proposed."""
+        return self.proposed or self.items
+
+    @property
+    def parts(self) -> list[Part]:
+        """Every column, by what it belongs to and its name."""
+        features = (*self.columns, *self.categories, *self.lists)
+        return [
+            *(("candidates", f"score of {name}") for name in self.sources),
+            *(("features", name) for name in features),
+            ("model", "p"),
+            ("model", "score"),
+        ]
 
     @property
     def features(self) -> dict[str, NDArray[Any]]:
@@ -87,6 +112,8 @@ class _Record(msgspec.Struct, array_like=True, frozen=True):
     lists: dict[str, list[tuple[Any, ...] | None]]
     propensities: bytes = b""
     n: int = 0
+    proposed: list[Any] = []
+    digests: bytes = b""  #: one after the other, in the order of `Decision.parts`
 
 
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
@@ -104,6 +131,7 @@ def encode(decision: Decision) -> bytes:
             {name: _packed(scores) for name, scores in decision.sources.items()},
             decision.columns, packed(decision.numbers), dict(decision.categories), dict(decision.lists),
             _packed(decision.propensities) if len(decision.propensities) else b"", decision.n,
+            decision.proposed, b"".join(decision.digests.values()),
         )
     )  # fmt: skip
 
@@ -112,21 +140,22 @@ def decode(payload: bytes) -> Decision:
     """What `encode` wrote. Raises StateError for anything else."""
     try:
         found = _DECODE(payload)
-        if found.format not in (_WITHOUT_PROPENSITIES, FORMAT):
+        if found.format not in _READ:
             raise ValueError(f"format {found.format}")
         m = len(found.items)
-        return Decision(
+        decision = Decision(
             found.request_id, found.t, found.offsets, found.user, found.context, found.history, found.items,
             found.shown, _vector(found.scores, m), _vector(found.p, m), found.flags, found.model_version,
             found.plan_hash, found.took_us, {name: _vector(raw, m) for name, raw in found.sources.items()},
             found.columns, unpacked(found.numbers, m if found.columns else 0, len(found.columns)),
             found.categories, found.lists,
             _vector(found.propensities, len(found.shown)) if found.propensities else np.empty(0),
-            found.n,
+            found.n, found.proposed,
         )  # fmt: skip
+        return replace(decision, digests=_named(found.digests, decision.parts)) if found.digests else decision
     except (msgspec.DecodeError, ValueError) as error:
         raise StateError(
-            "prediction log", f"decisions in format {_WITHOUT_PROPENSITIES} or {FORMAT}", error,
+            "prediction log", f"decisions in format {', '.join(map(str, _READ))}", error,
             "read it with the version of heptad that wrote it",
         ) from error  # fmt: skip
 
@@ -137,3 +166,9 @@ def _packed(vector: Vector) -> bytes:
 
 def _vector(raw: bytes, m: int) -> Vector:
     return unpacked(raw, m, 1)[:, 0]
+
+
+def _named(raw: bytes, parts: list[Part]) -> dict[Part, bytes]:
+    if len(raw) != _DIGEST * len(parts):
+        raise ValueError(f"{len(raw)} bytes of digests of {len(parts)} columns")
+    return {part: raw[_DIGEST * at : _DIGEST * (at + 1)] for at, part in enumerate(parts)}

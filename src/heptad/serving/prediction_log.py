@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, Self
 
 from heptad.errors import StateError
 from heptad.serving.decision import Decision, decode, encode
+from heptad.serving.kept import kept
 from heptad.serving.mending import Mending
 from heptad.streams.files import FileLayer
 from heptad.streams.log import Log
@@ -37,8 +38,8 @@ class PredictionLog:
     hangs the newest are counted in ``dropped`` instead of being kept in memory for ever.
     """
 
-    def __init__(self, log: Log) -> None:
-        self._log = log
+    def __init__(self, log: Log, *, whole: bool = False) -> None:
+        self._log, self._whole = log, whole
         self.failure: BaseException | None = None
         self.logged = 0  #: decisions appended by this process
         self.dropped = 0  #: decisions that the disk had no time for
@@ -51,10 +52,18 @@ class PredictionLog:
 
     @classmethod
     def open(
-        cls, directory: str | Path, *, readonly: bool = False, files: FileLayer | None = None
+        cls,
+        directory: str | Path,
+        *,
+        readonly: bool = False,
+        whole: bool = False,
+        files: FileLayer | None = None,
     ) -> PredictionLog:
-        """The prediction log in ``directory``; ``readonly`` beside a server that writes it."""
-        return cls(Log.open(directory, readonly=readonly, files=files))
+        """The prediction log in ``directory``; ``readonly`` beside a server that writes it.
+
+        ``whole`` keeps every candidate's values, some 120 KB of a ranking instead of its digests (record 44).
+        """
+        return cls(Log.open(directory, readonly=readonly, files=files), whole=whole)
 
     def append(self, decision: Decision, now: int) -> Future[range]:
         """Queue a decision, made at ``now`` (microseconds): the future is done once it is on disk.
@@ -95,7 +104,8 @@ class PredictionLog:
 
     def _write(self, taken: Sequence[_Waiting]) -> None:
         try:
-            payloads = [encode(waiting.decision) for waiting in taken]
+            decisions = [w.decision if self._whole else kept(w.decision) for w in taken]
+            payloads = [encode(decision) for decision in decisions]
             offsets = self._log.append(payloads, [waiting.now for waiting in taken])
         except Exception as error:
             self.failure = error
@@ -113,7 +123,7 @@ class PredictionLog:
         self.failure = None
 
     def read(self, start: int | None = None) -> Iterator[Decision]:
-        """The decisions on disk, oldest first, with the bits they were made with."""
+        """The decisions on disk, oldest first, as far as they were kept, with the bits they were made with."""
         self._log.refresh()
         for record in self._log.read(self._log.first if start is None else start):
             yield decode(record.payload)

@@ -24,7 +24,10 @@ from heptad.serving.scorer import Scorer
 def account(
     declaration: Declaration, moment: Recalled, scorer: Scorer | None, decision: Decision
 ) -> dict[str, Any]:
-    """The parts of an answer: for a ranking its candidates and steps, for both what the model went by."""
+    """The parts of an answer: for a ranking its candidates and steps, for both what the model went by.
+
+    ``decision`` is whole, as it was made again.
+    """
     out: dict[str, Any] = {}
     if isinstance(declaration.framing, Ranking):
         out["history"] = list(decision.history)

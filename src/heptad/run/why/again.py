@@ -63,7 +63,7 @@ def rows_of(decision: Decision, declaration: Declaration) -> list[dict[str, Any]
         return [row]
     row[declaration.ranking.user.name] = decision.user
     item = declaration.ranking.item.name
-    return [row | {item: one} for one in decision.items or [None]]
+    return [row | {item: one} for one in decision.candidates or [None]]
 
 
 def again(
@@ -83,7 +83,7 @@ def again(
         if outcome.error is not None and not isinstance(outcome.error, Failed):
             raise outcome.error
         found = outcome.decision
-        if found.history == decision.history and found.items == decision.items:
+        if found.history == decision.history and found.items == decision.candidates:
             break
     return found
 

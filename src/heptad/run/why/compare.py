@@ -8,6 +8,7 @@ import numpy as np
 
 from heptad.monitoring.audit import same_bits
 from heptad.serving.decision import Decision
+from heptad.serving.kept import unlike
 
 
 class Difference(NamedTuple):
@@ -22,10 +23,11 @@ class Difference(NamedTuple):
 def differences(logged: Decision, again: Decision) -> list[Difference]:
     """All differences, in the order in which a decision is made; none where every bit is the same.
 
-    How long it took is no part of a decision.
+    ``again`` is whole. Of a candidate whose values were not logged, a column that differs is told by its digests. How
+    long it took is no part of a decision.
     """
     found = _listed("history", logged.history, again.history)
-    found += _listed("candidates", logged.items, again.items)
+    found += _listed("candidates", logged.candidates, again.items)
     if sorted(logged.sources) != sorted(again.sources):
         found.append(Difference("candidates", "sources", sorted(logged.sources), sorted(again.sources)))
     places = _shared(logged, again)
@@ -39,6 +41,7 @@ def differences(logged: Decision, again: Decision) -> list[Difference]:
             found += _rows("features", name, ours[name], theirs[name], places)
     found += _rows("model", "p", logged.p, again.p, places)
     found += _rows("model", "score", logged.scores, again.scores, places)
+    found += _elsewhere(logged, again, found)
     shown = [[one.items[place] for place in one.shown] for one in (logged, again)]
     found += _listed("shown", *shown)
     found += _listed("propensities", logged.propensities.tolist(), again.propensities.tolist())
@@ -53,6 +56,17 @@ def _shared(logged: Decision, again: Decision) -> list[tuple[Any, int, int]]:
     """The items of both, with their places in each."""
     theirs = {item: place for place, item in enumerate(again.items)}
     return [(item, place, theirs[item]) for place, item in enumerate(logged.items) if item in theirs]
+
+
+def _elsewhere(logged: Decision, again: Decision, found: list[Difference]) -> list[Difference]:
+    """Columns with other bits in rows that were not logged; of other candidates digests say nothing."""
+    if logged.candidates != again.items:
+        return []
+    return [
+        Difference(part, f"{name} of candidates not shown", f"digest {ours}", f"digest {theirs}")
+        for (part, name), (ours, theirs) in unlike(logged, again).items()
+        if not any(one.part == part and one.where.startswith(f"{name} of ") for one in found)
+    ]
 
 
 def _listed(part: str, logged: list[Any], again: list[Any]) -> list[Difference]:

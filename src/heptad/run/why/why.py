@@ -91,18 +91,18 @@ def _examined(
     wrong = [Difference("decision", "made again", "an answer", f"{type(error).__name__}: {error}")]
     if found is not None:
         wrong = differences(decision, found)
-    if wrong:
+    if wrong or found is None:
         return _unlike(decision, wrong)
     moment = recall.at(decision.t, end)
     out = {
         "verdict": REPRODUCED, "says": "reproduced: every bit",
-        **account(system, moment, scorer, decision),
+        **account(system, moment, scorer, found),
     }  # fmt: skip
     if other is not None:
         theirs = scorer_for(target, other, Registry(profile.registry), scorer)
         with progress.stage(f"replaying under {other.address}", end) as stage:
             recall = Recall(other.system.plan, system.plan, log, end, rows_of(decision, other.system), stage)
-            out["with"] = compared(other, decision, replayed_under(other, recall, decision, theirs))
+            out["with"] = compared(other, found, replayed_under(other, recall, decision, theirs))
     return out
 
 

@@ -23,9 +23,14 @@ from heptad.streams.payload import Codec
 from heptad.testing.tiny_service import tiny
 
 
-@pytest.fixture(scope="module")
-def asked(tmp_path_factory) -> Tiny:
-    return deployed(tmp_path_factory.mktemp("tiny"))
+@pytest.fixture(scope="module", params=["whole", "with digests"])
+def asked(request, tmp_path_factory) -> Tiny:
+    """Its decisions are logged whole, or as those of a ranking of hundreds are."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("heptad.serving.kept.FEW", 0 if request.param == "with digests" else 1 << 30)
+        tiny = deployed(tmp_path_factory.mktemp("tiny"))
+    assert any(decision.digests for decision in tiny.decisions) == (request.param == "with digests")
+    return tiny
 
 
 @pytest.fixture
@@ -53,7 +58,7 @@ def test_every_decision_is_reproduced(asked):
 def test_the_account_is_that_of_the_answer(asked, tmp_path):
     decision = asked.decisions[1]
     told = asked_why(asked, decision.request_id)
-    assert [c["item"] for c in told["candidates"]] == decision.items
+    assert [c["item"] for c in told["candidates"]] == decision.candidates
     ranks = {c["rank"]: c["item"] for c in told["candidates"] if c["rank"] is not None}
     assert [ranks[rank] for rank in sorted(ranks)] == told["shown"] == told["steps"][-1]["shown"]
     assert [step["step"] for step in told["steps"]] == ["score", "Cap('maker', n=2)"]
@@ -105,7 +110,7 @@ def bit(array, at):
 
 CHANGES = {
     "features": lambda d: {"numbers": bit(d.numbers, 3)},
-    "model": lambda d: {"p": bit(d.p, 2)},
+    "model": lambda d: {"p": bit(d.p, -1)},
     "candidates": lambda d: {"sources": dict(d.sources) | {"popular": bit(d.sources["popular"], 1)}},
     "history": lambda d: {"history": d.history[:-1]},
     "shown": lambda d: {"shown": [*d.shown[1:], d.shown[0]]},
