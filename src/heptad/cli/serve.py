@@ -20,7 +20,7 @@ from heptad.times import duration
     examples=[
         "heptad serve videos",
         "heptad serve videos --port 9000 --fresh --deadline 500ms",
-        "heptad serve ./shop --profile prod --host 0.0.0.0 --workers 2 --keys keys.txt",
+        "heptad serve ./shop --profile prod --host 0.0.0.0 --workers 2 --keys keys.txt --keep-decisions 30d",
         "heptad serve videos --rate-limit 100 --log requests.jsonl",
     ],
 )
@@ -46,6 +46,10 @@ from heptad.times import duration
     help="After this long the fallback answers, such as 200ms. [default: four times the declared p99]",
 )  # fmt: skip
 @click.option(
+    "--keep-decisions", "age", metavar="DURATION",
+    help="Forget decisions older than this, such as 30d. [default: keep all; some 15 KB of a ranking]",
+)  # fmt: skip
+@click.option(
     "--keys", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
     help="A file with an API key a line, closed to others; or set HEPTAD_API_KEYS.",
 )  # fmt: skip
@@ -62,7 +66,7 @@ from heptad.times import duration
 @with_traceback
 def command(
     system: str, profile: str, config: Path | None, host: str, port: int, workers: int, fresh: bool,
-    state: Path | None, deadline: str | None, keys: Path | None, anyone: bool, rate_limit: float | None,
+    state: Path | None, deadline: str | None, age: str | None, keys: Path | None, anyone: bool, rate_limit: float | None,
     log: str | None,
 ) -> None:  # fmt: skip
     """Serve SYSTEM: rank, features, events and health; a search by pictures answers POST /search, in one process.
@@ -78,6 +82,7 @@ def command(
     target = load_target(system)
     chosen = load_profile(target, profile, config)
     limit = None if deadline is None else duration(deadline, thing="--deadline")
+    longest = None if age is None else duration(age, thing="--keep-decisions")
     part("heptad.run.serve:serve")(
         target,
         chosen,
@@ -87,5 +92,6 @@ def command(
         fresh=fresh,
         state=state,
         deadline=limit,
+        age=longest,
         access=access,
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from heptad.declare.framing import Ranking
 from heptad.declare.retrieval import Retrieval
 from heptad.durable import sync
-from heptad.errors import HeptadError
+from heptad.errors import DataError, HeptadError
 from heptad.registry.registry import Registry
 from heptad.run.champion import load_champion
 from heptad.run.follow import following
@@ -37,6 +37,7 @@ from heptad.streams.dead_letters import DeadLetters
 from heptad.streams.ingest import open_state
 from heptad.streams.log import Log
 from heptad.streams.replay import Replay
+from heptad.times import format_duration
 
 Say = Callable[[str], None]
 
@@ -56,13 +57,15 @@ def serve(
     fresh: bool = False,
     state: Path | None = None,
     deadline: int | None = None,
+    age: int | None = None,
     access: Access | None = None,
     say: Say = aloud,
 ) -> None:
     """Serve until SIGTERM or SIGINT. ``fresh`` removes the log, the states and the predictions first.
 
     ``state`` is a directory to keep all of these in, instead of where the profile says. After ``deadline``
-    microseconds the fallback answers. A search by pictures keeps in its log what was posted and deleted.
+    microseconds the fallback answers. Decisions older than ``age`` microseconds are forgotten, None for never. A search
+    by pictures keeps in its log what was posted and deleted.
     """
     access = access or Access()
     if access.keys is None:
@@ -70,6 +73,8 @@ def serve(
     searches = isinstance(target.system.framing, Retrieval)
     if searches:
         check_workers(workers)
+    if age is not None:
+        check_age(target, age)
     if state is not None:
         profile = replace(profile, log=state / "log", store=f"embedded:{state / 'state'}")
     if fresh:
@@ -82,9 +87,11 @@ def serve(
     if workers > 1:
         from heptad.run import workers as crew
 
-        crew.serve(target, profile, workers, host=host, port=port, deadline=deadline, access=access, say=say)
+        crew.serve(
+            target, profile, workers, host=host, port=port, deadline=deadline, age=age, access=access, say=say
+        )
         return
-    with service(target, profile, deadline=deadline, say=say) as running:
+    with service(target, profile, deadline=deadline, age=age, say=say) as running:
         server.serve(running, host, port, access=access, ready=lambda url: say(f"ready {url}"))
 
 
@@ -102,14 +109,15 @@ def _serve_search(
 
 @contextmanager
 def service(
-    target: Target, profile: Profile, *, deadline: int | None = None, say: Say = aloud
+    target: Target, profile: Profile, *, deadline: int | None = None, age: int | None = None, say: Say = aloud
 ) -> Iterator[Service]:
     """A service from what the profile names. An empty log is filled from the profile's sources first."""
     scorer, clock = champion(target, profile, say), WallClock() if profile.clock == "wall" else ReplayClock(0)
     with appending(target, profile, clock, say) as (intake, store):
         running = Service(
             target.system, target.system.plan, intake=intake, clock=clock,
-            store=answering(profile.store, store), predictions=PredictionLog.open(predictions_of(profile)), scorer=scorer, deadline=deadline,
+            store=answering(profile.store, store), scorer=scorer, deadline=deadline,
+            predictions=PredictionLog.open(predictions_of(profile), age=age),
         )  # fmt: skip
         try:
             with following(running, target, profile, say):
@@ -136,6 +144,21 @@ def appending(
         intake = LocalIntake(plan, log, store, clock, letters)
         stack.callback(intake.close)
         yield intake, store
+
+
+def check_age(target: Target, age: int) -> None:
+    """Raise DataError where decisions would be forgotten before what they showed has its label."""
+    if isinstance(target.system.framing, Retrieval):
+        raise DataError(
+            "--keep-decisions", "a system that logs its decisions: a ranking or a classification",
+            "a search by pictures, which logs none", "leave it out",
+        )  # fmt: skip
+    least = target.system.label.matures_after
+    if age <= least:
+        raise DataError(
+            "--keep-decisions", f"more than {format_duration(least)}, after which a label can be known",
+            format_duration(age), "keep them for as long as retraining looks back, such as 30d",
+        )  # fmt: skip
 
 
 def forget(profile: Profile) -> None:

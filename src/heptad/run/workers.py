@@ -51,7 +51,7 @@ Main = Callable[[Callable[[], None]], None]
 
 def serve(
     target: Target, profile: Profile, workers: int, *, host: str, port: int, deadline: int | None = None,
-    access: Access | None = None, say: Say = aloud,
+    age: int | None = None, access: Access | None = None, say: Say = aloud,
 ) -> None:  # fmt: skip
     """Serve until SIGTERM or SIGINT. Raises StateError where the store is not one that processes can share."""
     if profile.store.startswith("memory:"):
@@ -74,6 +74,7 @@ def serve(
             profile,
             directory / "gate",
             deadline,
+            age,
             access,
             say,
             WallClock() if profile.clock == "wall" else SharedClock(0),
@@ -97,6 +98,7 @@ class _Crew:
     profile: Profile
     gate: Path
     deadline: int | None
+    age: int | None
     access: Access | None
     say: Say
     clock: Clock
@@ -124,7 +126,7 @@ class _Crew:
             store = open_store(self.profile.store, plan.state_hash, readonly=True)
             service = Service(
                 system, plan, intake=intake, store=answering(self.profile.store, store),
-                clock=self.clock, predictions=PredictionLog.open(predictions_of(self.profile, number)),
+                clock=self.clock, predictions=PredictionLog.open(predictions_of(self.profile, number), age=self.age),
                 scorer=champion(self.target, self.profile, said), deadline=self.deadline,
             )  # fmt: skip
             with following(service, self.target, self.profile, said):

@@ -38,8 +38,8 @@ class PredictionLog:
     hangs the newest are counted in ``dropped`` instead of being kept in memory for ever.
     """
 
-    def __init__(self, log: Log, *, whole: bool = False) -> None:
-        self._log, self._whole = log, whole
+    def __init__(self, log: Log, *, whole: bool = False, age: int | None = None) -> None:
+        self._log, self._whole, self._age = log, whole, age
         self.failure: BaseException | None = None
         self.logged = 0  #: decisions appended by this process
         self.dropped = 0  #: decisions that the disk had no time for
@@ -57,13 +57,16 @@ class PredictionLog:
         *,
         readonly: bool = False,
         whole: bool = False,
+        age: int | None = None,
         files: FileLayer | None = None,
     ) -> PredictionLog:
         """The prediction log in ``directory``; ``readonly`` beside a server that writes it.
 
         ``whole`` keeps every candidate's values, some 120 KB of a ranking instead of its digests (record 44).
+        ``age`` is how many microseconds a decision is kept for at least; None for ever. Files go as a whole, once
+        everything in one is older.
         """
-        return cls(Log.open(directory, readonly=readonly, files=files), whole=whole)
+        return cls(Log.open(directory, readonly=readonly, files=files), whole=whole, age=age)
 
     def append(self, decision: Decision, now: int) -> Future[range]:
         """Queue a decision, made at ``now`` (microseconds): the future is done once it is on disk.
@@ -107,6 +110,8 @@ class PredictionLog:
             decisions = [w.decision if self._whole else kept(w.decision) for w in taken]
             payloads = [encode(decision) for decision in decisions]
             offsets = self._log.append(payloads, [waiting.now for waiting in taken])
+            if self._age is not None:
+                self._log.truncate_older(taken[-1].now - self._age)
         except Exception as error:
             self.failure = error
             if self._log.failed:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
@@ -199,8 +199,17 @@ class Log:
         Only behind a durable snapshot of everything that was derived from them.
         """
         self._range(max(offset, self.first), None)
+        self._truncate(lambda second: second.first <= offset)
+
+    def truncate_older(self, arrival: int) -> None:
+        """Remove the segments in which every record arrived before ``arrival`` microseconds; the last always stays."""
+        if len(self._segments) > 1 and self._segments[1].arrival < arrival:
+            self._truncate(lambda second: second.arrival < arrival)
+
+    def _truncate(self, needless: Callable[[Segment], bool]) -> None:
+        """Remove the oldest segments while the one after them says that they are needless."""
         with self._writable().exclusive():
-            while len(self._segments) > 1 and self._segments[1].first <= offset:
+            while len(self._segments) > 1 and needless(self._segments[1]):
                 oldest, *rest = self._segments
                 self._segments = tuple(rest)
                 self._files.remove(oldest.path)

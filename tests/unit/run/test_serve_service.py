@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import pytest
 
+from heptad.errors import DataError
 from heptad.lifecycle.retrain import lineage_of, scorer_of
 from heptad.lifecycle.training import Effort, train
 from heptad.registry.registry import Registry
 from heptad.run.replay import on_time
-from heptad.run.serve import forget, predictions_of, service
+from heptad.run.serve import check_age, forget, predictions_of, service
 from heptad.streams.appender import Appender
 from heptad.streams.applier import Applier
 from heptad.streams.clock import ReplayClock
@@ -173,3 +174,10 @@ def test_states_in_memory_are_rebuilt_from_the_log(serving):
     assert {name: repr(values) for name, values in after.values.items()} == {
         name: repr(values) for name, values in before.values.items()
     }
+
+
+def test_decisions_outlive_the_label_of_what_they_showed(system):
+    window = system.label.matures_after
+    with pytest.raises(DataError, match=r"--keep-decisions: expected more than .*Fix: keep them"):
+        check_age(made.target(system), window)
+    check_age(made.target(system), window + 1)

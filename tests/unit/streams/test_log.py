@@ -132,6 +132,20 @@ def test_truncation_removes_whole_segments_and_keeps_the_last() -> None:
         log.truncate_before(10)
 
 
+def test_files_go_once_all_their_records_are_older() -> None:
+    files = FaultyFiles()
+    log = Log.open(HERE, files=files, segment_bytes=1)
+    for i in range(5):
+        log.append(payloads(2 * i, 2 * i + 2), [10 * i, 10 * i + 5])
+    kept = []
+    for instant in (0, 5, 6, 15, 16, 1_000):
+        log.truncate_older(instant)
+        kept.append(log.first)
+    assert kept == [0, 0, 2, 2, 4, 8]
+    assert [record.offset for record in log.read(log.first)] == [8, 9]
+    assert Log.open(HERE, files=files, readonly=True).first == 8
+
+
 def test_a_state_ahead_of_the_log_is_told() -> None:
     log = Log.open(HERE, files=FaultyFiles())
     with pytest.raises(StateError, match=r"offset 1 .*which log this offset came from"):

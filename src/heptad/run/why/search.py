@@ -51,7 +51,7 @@ def find(profile: Profile, request_id: str, progress: Progress) -> Found:
         raise damage[0]
     raise DataError(
         f"request {request_id!r}", f"one of the decisions beside {profile.log}", "none of this id",
-        "check the id; a crash may lose the newest decisions that were answered and not yet on disk",
+        "check the id; a crash may lose the newest decisions, and heptad serve --keep-decisions forgets the oldest",
     )  # fmt: skip
 
 
