@@ -4,8 +4,9 @@
 
 `heptad serve` is one process (or ``--workers``), `heptad bench-serve` another, on the same cores. First the rate is raised
 until answers lag, fail, fall back or come late; then the stated number of requests is offered at half of the highest
-rate that held, at Poisson times; latency counts from the moment a request was due. Features move with time by
-the wall's clock. A sample of the answers is held to the oracle and to LightGBM before anything counts.
+rate that held, at Poisson times; latency counts from the moment a request was due. So is half of that number at the rate
+that is asked for at least, 150 a second, since half of what saturates says little of a server that takes more. Features
+move with time by the wall's clock. A sample of the answers is held to the oracle and to LightGBM before anything counts.
 
 The contender is FastAPI with two workers, Feast's SDK and LightGBM: the same trees, the same candidates (it gets them and
 their sources' scores with the request), the same features as computed beforehand by heptad, on SQLite and on Redis.
@@ -42,6 +43,7 @@ from rank_answers import champion_files, checked
 from rank_deployment import CATEGORIES, bench_serve, deployment, half_of_saturation, loaded, prepare
 
 ITEMS, USERS = 5_000, 20_000
+REQUIRED = 150  #: requests a second that have to be possible
 
 
 def contender_data(folder: Path, target: Target, profile: Profile, n: int) -> list[list[float]]:
@@ -197,7 +199,10 @@ def main() -> None:
         loaded(folder, "--rate", "20", "--seconds", "2")
         right = checked(target, profile)
         print(f"answers: {right}", file=sys.stderr)
-        ours = half_of_saturation(folder, requests=given.requests, workers=tuple(given.serve.split()))
+        workers = tuple(given.serve.split())
+        ours = half_of_saturation(folder, requests=given.requests, workers=workers)
+        steady = ("--rate", str(REQUIRED), "--seconds", str(given.requests / 2 / REQUIRED))
+        required = loaded(folder, *steady, workers=workers)["load"]
         found = {
             "heptad": summary(ours["saturation"], ours["load"]) | {"server": ours["server"], "correct": "yes"}
         }
@@ -217,7 +222,12 @@ def main() -> None:
             "events": given.events, "users": USERS, "items": ITEMS, "categories": CATEGORIES, "store": given.store,
             "candidates": right["candidates"], "model_columns": made["model_columns"], "trees": 200, "leaves": 63, "serve": given.serve,
         },
-        "checked": right, "contenders": found, "windows": ours["load"]["windows"],
+        "checked": right, "contenders": found,
+        f"at_{REQUIRED}": {
+            "requests": required["requests"], "p50_ms": required["latency_ms"]["p50"], "p99_ms": required["latency_ms"]["p99"],
+            "failed": required["failed"], "flagged": required["flagged"],
+        },
+        "windows": ours["load"]["windows"],
         "steps": ours["saturation"]["steps"], "histogram_us": ours["load"]["histogram_us"],
         "ratio": {
             name: {
@@ -226,9 +236,10 @@ def main() -> None:
             }
             for name, other in found.items() if name != "heptad"
         },
-        "goal": f"p99 <= {bar:g} ms at half the saturating rate, >= 150 requests/s on 2 cores; >= 50 x the Feast stack",
+        "goal": f"p99 <= {bar:g} ms at half the saturating rate, >= {REQUIRED} requests/s on 2 cores; >= 50 x the Feast stack",
         "holds": {
-            f"p99 <= {bar:g} ms": best["p99_ms"] <= bar, ">= 150 requests/s": best["saturating_rate"] >= 150,
+            f"p99 <= {bar:g} ms": best["p99_ms"] <= bar, f">= {REQUIRED} requests/s": best["saturating_rate"] >= REQUIRED,
+            f"p99 <= {bar:g} ms at {REQUIRED} requests/s": required["latency_ms"]["p99"] <= bar,
             **{
                 f"50 x {name}": best["saturating_rate"] >= 50 * other["saturating_rate"]
                 for name, other in found.items() if name != "heptad"

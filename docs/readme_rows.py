@@ -120,6 +120,8 @@ def _of_rank(name: str) -> list[tuple[str, str, str]]:
         f" {load['store']} store{_served(load)}: saturating rate; p50, p99 at half of it ({ours['requests']:,} requests, open loop)"
     )
     value = f"{ours['saturating_rate']:.0f} per second; {ours['p50_ms']:.1f} ms, {ours['p99_ms']:.1f} ms"
+    if steady := found.get("at_150"):
+        value += f"; at 150 per second {steady['p50_ms']:.1f} ms, {steady['p99_ms']:.1f} ms"
     others = ", ".join(f"{one} {ratio['rate']:.0f} × less" for one, ratio in found["ratio"].items())
     command = _made_by(name, "B6", load["store"])
     return [(what, f"{value} ({others})" if others else value, command)]

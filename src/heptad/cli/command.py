@@ -59,6 +59,14 @@ def with_profile(function: F) -> F:
     return profile(config(function))
 
 
+def with_state(function: F) -> F:
+    """``--state DIR``, of a command that looks at what was served."""
+    return click.option(
+        "--state", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+        help="Where `heptad serve --state` keeps its log and predictions.",
+    )(function)  # fmt: skip
+
+
 def with_json(function: F) -> F:
     """``--json FILE``."""
     return click.option(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from heptad.cli.command import Command, with_json, with_profile, with_system, with_traceback
+from heptad.cli.command import Command, with_json, with_profile, with_state, with_system, with_traceback
 from heptad.cli.console import messages, output
 from heptad.cli.files import write_json
 from heptad.cli.parts import part
@@ -42,10 +42,7 @@ _LEARNING = ("events", "shown", "logged")
     "--test", metavar="DURATION",
     help="Test on the newest so much, such as 2d. [default: what the declared split says]",
 )  # fmt: skip
-@click.option(
-    "--state", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
-    help="Where `heptad serve --state` keeps its log and predictions.",
-)  # fmt: skip
+@with_state
 @with_profile
 @with_json
 @with_traceback

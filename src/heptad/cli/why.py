@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from heptad.cli.command import Command, with_json, with_profile, with_system, with_traceback
+from heptad.cli.command import Command, with_json, with_profile, with_state, with_system, with_traceback
 from heptad.cli.console import messages, output
 from heptad.cli.files import write_json
 from heptad.cli.parts import part
@@ -35,10 +35,7 @@ from heptad.run.target import load_target
     "--with", "other", metavar="OTHER",
     help="Another declaration (as SYSTEM): what it would have answered to the same request at the same (t, o).",
 )  # fmt: skip
-@click.option(
-    "--state", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
-    help="Where `heptad serve --state` keeps its log and predictions.",
-)  # fmt: skip
+@with_state
 @with_profile
 @with_json
 @with_traceback
