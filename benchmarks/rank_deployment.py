@@ -217,8 +217,8 @@ def stages(url: str) -> dict[str, float]:
     of requests that another worker answered.
     """
     with urllib.request.urlopen(f"{url}/metrics") as answer:
-        lines = [line.split() for line in answer.read().decode().splitlines() if not line.startswith("#")]
-    found = {name: float(value) for name, value in lines}
+        lines = [line for line in answer.read().decode().splitlines() if not line.startswith("#")]
+    found = {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
     sums = {f"stage {stage}": f'heptad_stage_seconds_%s{{stage="{stage}"}}' for stage in ("queue", *STAGES)}
     sums["request"] = 'heptad_request_seconds_%s{path="/rank",status="200"}'
     means = {name: 1e3 * found[which % "sum"] / found[which % "count"] for name, which in sums.items()}
