@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from heapq import heappop, heappush
 
 from heptad.plan.batch import TIMELESS, Logged, fingerprint
 from heptad.plan.nodes import Plan, StreamPlan
@@ -24,17 +25,18 @@ def verdicts(plan: Plan, log: Iterable[Logged]) -> list[str]:
 def judged(plan: Plan, log: Iterable[Logged]) -> Iterator[tuple[Logged, str]]:
     """Each record with its verdict, as `verdicts`; of the log only ids are kept meanwhile."""
     frontier: int | None = None
-    ahead: list[int] = []  # times of accepted records that no arrival has reached yet
+    ahead: list[int] = []  # times of accepted records that no arrival has reached yet: a heap
     ids: dict[tuple[str, object], tuple[int, int]] = {}  # (stream, id) -> (event time, fingerprint)
+    streams = {stream.name: stream for stream in plan.streams}
     for record in log:
-        stream = plan.stream(record.stream)
+        stream = streams[record.stream]
         time = time_of(record, stream)
-        reached = [t for t in ahead if t <= record.arrival]
-        ahead = [t for t in ahead if t > record.arrival]
-        frontier = max((t for t in (frontier, *reached) if t is not None), default=None)
+        while ahead and ahead[0] <= record.arrival:
+            reached = heappop(ahead)
+            frontier = reached if frontier is None else max(frontier, reached)
         verdict = _verdict(record, stream, time, frontier, ids)
         if verdict == "accepted":
-            ahead.append(time)
+            heappush(ahead, time)
             if stream.key is not None:
                 ids[record.stream, record.row[stream.key.name]] = time, fingerprint(record.row, stream)
         yield record, verdict

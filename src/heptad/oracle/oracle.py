@@ -73,16 +73,21 @@ class Oracle:
         """(time, tie, offset, row) of the accepted events of each key of each group."""
         plan = self.plan
         records: list[_Records] = [{} for _ in plan.groups]
+        fed: dict[str, list[tuple[GroupPlan, _Wanted, _Records]]] = {}
+        for group, wanted, kept in zip(plan.groups, self._wanted, records, strict=True):
+            fed.setdefault(group.stream, []).append((group, wanted, kept))
         for record, verdict in judged(plan, log):
             self.verdicts.append(verdict)
             if verdict != "accepted":
                 continue
+            taken = [one for one in fed.get(record.stream, ()) if one[1].takes(record.row)]
+            if not taken:
+                continue
             stream, row = plan.stream(record.stream), {k: _clean(value) for k, value in record.row.items()}
-            for group, wanted, kept in zip(plan.groups, self._wanted, records, strict=True):
-                if record.stream == group.stream and wanted.takes(row):
-                    tie = tie_of(record.row, stream, record.offset)
-                    for key in _keys(group, [row.get(name) for name in group.keys]):
-                        kept.setdefault(key, []).append((time_of(record, stream), tie, record.offset, row))
+            tie = tie_of(record.row, stream, record.offset)
+            for group, _, kept in taken:
+                for key in _keys(group, [row.get(name) for name in group.keys]):
+                    kept.setdefault(key, []).append((time_of(record, stream), tie, record.offset, row))
         return records
 
     def read(
@@ -257,7 +262,12 @@ class _Wanted:
         return _spread([_clean(row.get(name)) for name in names], place)
 
     def takes(self, row: Mapping[str, Any]) -> bool:
-        return not self._sent or not self.keys.isdisjoint(self.of(row))
+        """Whether some request reads the row's key: no key of one has a null."""
+        if not self._sent:
+            return True
+        if self._group.list_key is None:
+            return tuple([_clean(row.get(name)) for name in self._sent]) in self.keys
+        return not self.keys.isdisjoint(self.of(row))
 
 
 def _keys(group: GroupPlan, values: list[Any]) -> list[tuple[Any, ...]]:

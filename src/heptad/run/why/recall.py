@@ -75,16 +75,16 @@ class Recall:
     def _noted(self, met: list[list[tuple[int, int, Any]]]) -> Iterator[Logged]:
         """The records that the plan reads, in their order; what tallies count is noted on the way."""
         self._offsets: list[int] = []
+        counted = [(tally, self.plan.stream(tally.stream)) for tally in self.plan.tallies]
         for low in range(0, self._end, _AT_ONCE):
             high = min(self._end, low + _AT_ONCE)
             for record in self._codec.logged(self._log.read_columns(low, high)):
                 if record.stream not in self._streams:
                     continue
                 self._offsets.append(record.offset)
-                for tally, events in zip(self.plan.tallies, met, strict=True):
+                for (tally, stream), events in zip(counted, met, strict=True):
                     if record.stream == tally.stream and record.row[tally.column] is not None:
-                        time = time_of(record, self.plan.stream(tally.stream))
-                        events.append((time, record.offset, record.row[tally.column]))
+                        events.append((time_of(record, stream), record.offset, record.row[tally.column]))
                 yield record
             self._stage.advance(high - low)
 
