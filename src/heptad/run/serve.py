@@ -79,6 +79,8 @@ def serve(
         profile = replace(profile, log=state / "log", store=f"embedded:{state / 'state'}")
     if fresh:
         forget(profile)
+    if age is not None and profile.clock == "wall":
+        forget_older(profile, WallClock().now() - age)
     if searches:
         _serve_search(target, profile, host, port, deadline, access, say)
         return
@@ -159,6 +161,13 @@ def check_age(target: Target, age: int) -> None:
             "--keep-decisions", f"more than {format_duration(least)}, after which a label can be known",
             format_duration(age), "keep them for as long as retraining looks back, such as 30d",
         )  # fmt: skip
+
+
+def forget_older(profile: Profile, instant: int) -> None:
+    """Remove files of decisions that are all older, from the logs of processes that no longer run too."""
+    for predictions in profile.log.parent.glob("predictions*"):
+        with Log.open(predictions) as log:
+            log.truncate_older(instant)
 
 
 def forget(profile: Profile) -> None:

@@ -13,7 +13,7 @@ from heptad.lifecycle.retrain import lineage_of, scorer_of
 from heptad.lifecycle.training import Effort, train
 from heptad.registry.registry import Registry
 from heptad.run.replay import on_time
-from heptad.run.serve import check_age, forget, predictions_of, service
+from heptad.run.serve import check_age, forget, forget_older, predictions_of, service
 from heptad.streams.appender import Appender
 from heptad.streams.applier import Applier
 from heptad.streams.clock import ReplayClock
@@ -181,3 +181,15 @@ def test_decisions_outlive_the_label_of_what_they_showed(system):
     with pytest.raises(DataError, match=r"--keep-decisions: expected more than .*Fix: keep them"):
         check_age(made.target(system), window)
     check_age(made.target(system), window + 1)
+
+
+def test_old_decisions_of_processes_that_no_longer_run_are_forgotten(serving):
+    profile = serving.profile
+    for worker in (0, 7):
+        with Log.open(predictions_of(profile, worker), segment_bytes=1) as log:
+            for arrival in range(5):
+                log.append([b"a decision"], arrival)
+    forget_older(profile, 3)
+    for worker in (0, 7):
+        with Log.open(predictions_of(profile, worker), readonly=True) as log:
+            assert (log.first, log.end) == (3, 5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
 
 import numpy as np
@@ -24,6 +25,7 @@ from heptad.streams.applier import Applier
 from heptad.streams.clock import ReplayClock
 from heptad.streams.log import Log
 from heptad.testing import looks, world
+from heptad.testing.servers import RedisServer
 from heptad.times import DAY
 
 SYSTEM = looks.system()
@@ -81,11 +83,16 @@ class Live:
         return dict(zip(decision.items, decision.sources["near"].tolist(), strict=True))
 
 
-@pytest.fixture
-def live(tmp_path, scorer):
-    live = Live(tmp_path, scorer.get("v0001"))
-    yield live
-    live.log.close()
+@pytest.fixture(params=["memory:", pytest.param("redis", marks=pytest.mark.slow)])
+def live(request, tmp_path, scorer):
+    with ExitStack() as stack:
+        url = request.param
+        if url == "redis":
+            url = stack.enter_context(RedisServer(tmp_path)).url("looks")
+        live = Live(tmp_path, scorer.get("v0001"), url)
+        stack.callback(live.log.close)
+        stack.callback(live.store.close)
+        yield live
 
 
 def test_an_item_comes_changes_and_goes_with_its_rows_and_needs_no_event(live):
