@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -117,6 +117,10 @@ class Desk:
             return self._decided(run, self.scorer, columns, p)
         except Exception as error:  # the answer goes out; whoever called reports the error
             return self._fall_back(run, run.stage, error)
+
+    def rank_all(self, runs: Sequence[Run]) -> list[Outcome]:
+        """The decisions of requests that wait at the same time."""
+        return [self.rank(run.asked, run) for run in runs]
 
     def fall_back(self, asked: Asked, flags: Mapping[str, str]) -> Outcome:
         """The prior and the rules at once, without a look at store or model; flagged with the reason."""

@@ -186,7 +186,7 @@ class _Routes:
             asked = self._asked(body)
         except DataError:  # the model is another here: it was right there
             return None
-        answer = await self._made(self._made_until, asked, until)
+        answer = await self._made(asked, Turn(until))
         return None if answer is None else Made(answer.request_id, encoded(answer))
 
     def _ranking(self, body: bytes) -> Asked:
@@ -199,7 +199,7 @@ class _Routes:
     async def _in_time(self, asked: Asked, until: float) -> Answer | Prediction:
         """The answer, or the fallback once the deadline has passed: whichever comes first."""
         turn = Turn()
-        making = self._made(self._service.rank, asked, turn)
+        making = self._made(asked, turn)
         done, _ = await asyncio.wait([making], timeout=until - time.monotonic())
         late = None if done else self._service.too_slow(asked, turn)
         if late is not None:
@@ -208,13 +208,9 @@ class _Routes:
         answer: Answer | Prediction = await making
         return answer
 
-    def _made_until(self, asked: Asked, until: float) -> Answer | Prediction | None:
-        """On a thread: the answer, unless it is too late for it before or after."""
-        return self._service.rank(asked, Turn(until)) if time.monotonic() < until else None
-
-    def _made(self, function: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
-        """What the function makes once it is its turn; it counts as under way until then."""
-        making = self._lanes.run(function, *arguments)
+    def _made(self, asked: Asked, turn: Turn) -> asyncio.Future[Answer | Prediction | None]:
+        """The answer once it is its turn; it counts as under way until then."""
+        making = self._lanes.run(self._service.rank_all, (asked, turn))
         if self._peer is not None:
             self._peer.count(making)
         return making

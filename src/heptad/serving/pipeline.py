@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
@@ -44,7 +44,7 @@ from heptad.serving.rerank.listed import Ranked
 from heptad.serving.rerank.steps import Steps
 from heptad.serving.scorer import Scorer
 from heptad.serving.sourcing import Sourcing
-from heptad.serving.values import blank, checked, context_of, present, repeated
+from heptad.serving.values import blank, checked, context_of, joined, present, repeated
 from heptad.state.breaker import Breaker
 from heptad.state.store import Meta
 from heptad.state.tally import Counts
@@ -104,6 +104,19 @@ class Run:
         now = self.timer()
         self.took[stage] = (now - self._since) // 1_000
         self._since = now
+
+
+class _Tried(NamedTuple):
+    """A request with its candidates, to be scored by ``scorer``; ``request`` is what it brings for each of them."""
+
+    run: Run
+    scorer: Scorer
+    found: Candidates
+    request: Mapping[str, Column]
+
+    @property
+    def rows(self) -> int:
+        return len(self.found.items)
 
 
 class Pipeline:
@@ -167,34 +180,62 @@ class Pipeline:
 
     def rank(self, asked: Asked, run: Run | None = None) -> Outcome:
         """The ranked answer; where a part fails or the user has no history, popular items, flagged."""
-        run = run or self.begin(asked)
+        return self.rank_all([run or self.begin(asked)])[0]
+
+    def rank_all(self, runs: Sequence[Run]) -> list[Outcome]:
+        """The answers of requests that wait at the same time, from one moment, one read and one call of the model.
+
+        To the last bit each is what `rank` answers at this moment: no row of a read or a model depends on another.
+        """
         try:
             with self._reader.open() as session:
-                run.t, run.meta = session.t, session.meta
-                run.counts = session.counts()
-                run.history = self._history(session, asked)
-                run.done("history")
-                if not run.history:
-                    return self._fall_back(run, UNKNOWN_USER, None, session)
-                if self.scorer is None or self._counts is None or self._sourcing is None:
-                    return self._fall_back(run, NO_MODEL, None, session)
-                run.stage = NO_CANDIDATES
-                exclude = run.history if self._excludes else ()
-                found, left_out, run.error = self._sourcing.candidates(
-                    run.history, exclude, *self._counts.at(session, run.counts)
+                tried = [self._tried(run, session) for run in runs]
+                open_ = [one for one in tried if isinstance(one, _Tried)]
+                request = joined([one.request for one in open_])
+                columns = (
+                    session.read(request, sum(one.rows for one in open_), self.shape.names) if open_ else {}
                 )
-                run.stage, run.flags = NO_FEATURES, run.flags | without(left_out)
-                run.done("candidates")
-                request = self._request(asked, found)
-                columns = session.read(request, len(found.items), self.shape.names)
-                run.flags |= STALE if session.degraded else {}
-                run.done("features")
-            run.stage = NO_MODEL
-            p = self.scorer.probability(self.scorer.encode(columns))
-            run.done("model")
-            return self._ranked(run, self.scorer, found, request, columns, p)
+                for one in open_:
+                    one.run.flags |= STALE if session.degraded else {}
+                    one.run.done("features")
+                    one.run.stage = NO_MODEL
+            answered = iter(self._scored(open_, columns))
+            return [next(answered) if isinstance(one, _Tried) else one for one in tried]
         except Exception as error:  # the answer goes out; whoever called reports the error
-            return self._fall_back(run, run.stage, error)
+            if len(runs) > 1:  # each alone: only those whose own part fails are stood in for
+                return [self.rank(run.asked) for run in runs]
+            return [self._fall_back(runs[0], runs[0].stage, error)]
+
+    def _tried(self, run: Run, session: Moment) -> _Tried | Outcome:
+        """The candidates of a request, and what it brings for them; or its fallback, where nothing is to be scored."""
+        run.t, run.meta, run.counts = session.t, session.meta, session.counts()
+        run.history = self._history(session, run.asked)
+        run.done("history")
+        if not run.history:
+            return self._fall_back(run, UNKNOWN_USER, None, session)
+        if self.scorer is None or self._counts is None or self._sourcing is None:
+            return self._fall_back(run, NO_MODEL, None, session)
+        run.stage = NO_CANDIDATES
+        exclude = run.history if self._excludes else ()
+        found, left_out, run.error = self._sourcing.candidates(
+            run.history, exclude, *self._counts.at(session, run.counts)
+        )
+        run.stage, run.flags = NO_FEATURES, run.flags | without(left_out)
+        run.done("candidates")
+        return _Tried(run, self.scorer, found, self._request(run.asked, found))
+
+    def _scored(self, tried: Sequence[_Tried], columns: Mapping[str, NDArray[Any]]) -> Iterator[Outcome]:
+        """The answers of requests whose candidates' columns lie one after the other."""
+        if not tried:
+            return
+        scorer, low = tried[0].scorer, 0
+        p = scorer.probability(scorer.encode(columns))
+        for one in tried:
+            one.run.done("model")
+        for one in tried:
+            own = slice(low, low := low + one.rows)
+            mine = {name: column[own] for name, column in columns.items()}
+            yield self._ranked(one.run, scorer, one.found, one.request, mine, p[own])
 
     def fall_back(self, asked: Asked, flags: Mapping[str, str]) -> Outcome:
         """Popular items at once, without a look at store or model; flagged with the reason."""

@@ -150,16 +150,22 @@ class Service:
 
         Where several may answer one request, the first to take its ``turn`` does; the others get None.
         """
+        return self.rank_all([(asked, turn or Turn())])[0]
+
+    def rank_all(self, asked: Sequence[tuple[Asked, Turn]]) -> list[Answer | Prediction | None]:
+        """The same for several requests at once; None too for one that it is too late for."""
         pipeline, flags = self._pipeline, self._slowness.left_alone()
         if flags is not None:
-            return self._log_it(pipeline.fall_back(asked, flags), turn)
-        run = pipeline.begin(asked)
-        if turn is not None:
-            turn.run = run
-        answer = self._log_it(pipeline.rank(asked, run), turn)
-        if answer is not None:
+            return [self._log_it(pipeline.fall_back(one, flags), turn) for one, turn in asked]
+        runs = {place: pipeline.begin(one) for place, (one, turn) in enumerate(asked) if not turn.over}
+        for place, run in runs.items():
+            asked[place][1].run = run
+        out: list[Answer | Prediction | None] = [None] * len(asked)
+        for place, outcome in zip(runs, pipeline.rank_all(list(runs.values())), strict=True):
+            out[place] = self._log_it(outcome, asked[place][1])
+        if any(answer is not None for answer in out):
             self._slowness.in_time()
-        return answer
+        return out
 
     def too_slow(self, asked: Asked, turn: Turn) -> Answer | Prediction | None:
         """The fallback for a ranking that has missed its deadline, unless it has answered meanwhile."""
@@ -265,8 +271,8 @@ class Service:
         budget = self.deadline / SECOND / SOURCES_SHARE
         return Pipeline(self.declaration, self.plan, self._reader, scorer, budget=budget)
 
-    def _log_it(self, outcome: Outcome, turn: Turn | None) -> Answer | Prediction | None:
-        if turn is not None and not turn.take():
+    def _log_it(self, outcome: Outcome, turn: Turn) -> Answer | Prediction | None:
+        if not turn.take():
             return None
         self._trouble = outcome.error
         for watching in self._watching:

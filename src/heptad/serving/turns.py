@@ -23,9 +23,14 @@ class Turn:
         self._taking, self._until = threading.Lock(), until
         self.run: Run | None = None  #: once it has begun
 
+    @property
+    def over(self) -> bool:
+        """Whether it is too late for an answer."""
+        return time.monotonic() >= self._until
+
     def take(self) -> bool:
         """Whether nobody has taken it before, and it is not too late."""
-        return time.monotonic() < self._until and self._taking.acquire(blocking=False)
+        return not self.over and self._taking.acquire(blocking=False)
 
 
 class Slowness:

@@ -71,6 +71,22 @@ def present(values: Any) -> Column:
     return Column(values, np.ones(len(values), np.bool_))
 
 
+def joined(requests: Sequence[Mapping[str, Column]]) -> Mapping[str, Column]:
+    """The columns of several requests, one after the other. Raises DataError where their values are of several types."""
+    if len(requests) == 1:
+        return requests[0]
+    out = {}
+    for name in requests[0] if requests else ():
+        columns = [request[name] for request in requests]
+        if len({column.values.dtype for column in columns}) > 1:
+            raise DataError(
+                f"column {name!r}", "values of one type", "several", "read the requests one by one"
+            )
+        values, valid = zip(*columns, strict=True)
+        out[name] = Column(np.concatenate(values), np.concatenate(valid))
+    return out
+
+
 def context_of(
     given: Mapping[str, Any], fields: Mapping[str, FieldPlan], required: Sequence[str]
 ) -> dict[str, Any]:

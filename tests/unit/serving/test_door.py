@@ -14,6 +14,7 @@ from heptad.serving.door import Access, Door
 from heptad.serving.http import app
 from heptad.serving.keys import Keys
 from heptad.serving.lines import Lines
+from heptad.serving.turns import Turn
 from heptad.testing.asgi import Caller, ask
 from heptad.testing.tiny_service import START, sale
 from heptad.times import HOUR
@@ -183,7 +184,7 @@ def test_an_error_behind_a_fallback_is_logged(service_of, tmp_path):
     asked = service.ask(3, None, None)
     service._pipeline.scorer = None  # no model any more
     outcome = service._pipeline.rank(asked)._replace(error=StateError("model", "one", "none", "train"))
-    service._log_it(outcome, None)
+    service._log_it(outcome, Turn())
     caller.close()
     lines.close()
     assert json.loads((tmp_path / "log").read_text())["error"] == "StateError"

@@ -13,9 +13,14 @@ from heptad.serving.lanes import Lanes
 LONG = 60.0  #: seconds that no test lasts
 
 
-def tried(trying, **how):
+def each(function):
+    """The function, given items together."""
+    return lambda items: [function(item) for item in items]
+
+
+def tried(trying, together=1, **how):
     async def whole():
-        lanes = Lanes(**how)
+        lanes = Lanes(together=together, **how)
         try:
             await asyncio.wait_for(trying(lanes), LONG)
         finally:
@@ -35,7 +40,8 @@ def test_one_begins_when_the_one_before_has_ended():
         return name * 2
 
     async def trying(lanes):
-        assert await asyncio.gather(*(lanes.run(work, i) for i in range(20))) == [i * 2 for i in range(20)]
+        asked = [lanes.run(each(work), i) for i in range(20)]
+        assert await asyncio.gather(*asked) == [i * 2 for i in range(20)]
 
     tried(trying, patience=LONG)
     assert max(most) == 1
@@ -45,20 +51,19 @@ def test_one_begins_when_the_one_before_has_ended():
 def test_one_that_waits_keeps_the_next_from_nothing_and_no_more_than_so_many_begin():
     release, begun = threading.Event(), threading.Semaphore(0)
 
-    def waits():
+    def waits(_):
         begun.release()
         release.wait(LONG)
-        return threading.active_count()
 
     async def trying(lanes):
-        stuck = [lanes.run(waits) for _ in range(3)]
+        stuck = [lanes.run(each(waits), i) for i in range(3)]
         for _ in range(3):
             await asyncio.to_thread(begun.acquire)
-        after = lanes.run(lambda: "after")
+        after = lanes.run(each(str.upper), "after")
         await asyncio.sleep(0)
         assert not after.done()
         release.set()
-        assert await after == "after"
+        assert await after == "AFTER"
         await asyncio.gather(*stuck)
 
     tried(trying, most=3, patience=0.001)
@@ -68,7 +73,7 @@ def test_each_says_how_long_it_waited():
     release, waits, least = threading.Event(), [], []
 
     async def trying(lanes):
-        first, second = lanes.run(release.wait, LONG), lanes.run(lambda: None)
+        first, second = lanes.run(each(release.wait), LONG), lanes.run(each(str.upper), "")
         asked = time.perf_counter()
         await asyncio.to_thread(lambda: None)
         least.append(time.perf_counter() - asked)
@@ -81,14 +86,14 @@ def test_each_says_how_long_it_waited():
 
 
 def test_an_error_is_the_callers_and_the_next_is_answered():
-    def breaks():
+    def breaks(_):
         raise ValueError("mine")
 
     async def trying(lanes):
-        broken, after = lanes.run(breaks), lanes.run(lambda: 1)
+        broken, after = lanes.run(each(breaks), 1), lanes.run(each(str.upper), "after")
         with pytest.raises(ValueError, match="mine"):
             await broken
-        assert await after == 1
+        assert await after == "AFTER"
 
     tried(trying, patience=LONG)
 
@@ -97,8 +102,8 @@ def test_one_that_nobody_waits_for_any_more_is_not_begun():
     release, called = threading.Event(), []
 
     async def trying(lanes):
-        first, second = lanes.run(release.wait, LONG), lanes.run(called.append, "second")
-        third = lanes.run(called.append, "third")
+        first, second = lanes.run(each(release.wait), LONG), lanes.run(each(called.append), "second")
+        third = lanes.run(each(called.append), "third")
         second.cancel()
         release.set()
         await first
@@ -111,18 +116,63 @@ def test_one_that_nobody_waits_for_any_more_is_not_begun():
 def test_one_that_was_given_up_still_counts_until_it_returns():
     release, begun = threading.Event(), threading.Event()
 
-    def waits():
+    def waits(_):
         begun.set()
         release.wait(LONG)
 
     async def trying(lanes):
-        given_up = lanes.run(waits)
+        given_up = lanes.run(each(waits), 1)
         await asyncio.to_thread(begun.wait, LONG)
         given_up.cancel()
-        after = lanes.run(lambda: "after")
+        after = lanes.run(each(str.upper), "after")
         await asyncio.sleep(0)
         assert not after.done()
         release.set()
-        assert await after == "after"
+        assert await after == "AFTER"
 
     tried(trying, most=1, patience=0.001)
+
+
+def test_those_that_wait_for_one_function_are_given_to_it_together():
+    release, given = threading.Event(), []
+
+    def doubled(items):
+        given.append(list(items))
+        release.wait(LONG)
+        return [2 * item for item in items]
+
+    def other(items):
+        given.append(list(items))
+        return items
+
+    async def trying(lanes):
+        first = lanes.run(doubled, 0)
+        asked = [lanes.run(doubled, i) for i in range(1, 7)]
+        asked[1].cancel()
+        asked += [lanes.run(other, "a"), lanes.run(doubled, 7)]
+        release.set()
+        assert await first == 0
+        assert await asyncio.gather(*asked[:1], *asked[2:]) == [2, 6, 8, 10, 12, "a", 14]
+
+    tried(trying, together=4, patience=LONG)
+    assert given == [[0], [1, 3, 4, 5], [6], ["a"], [7]]
+
+
+def test_an_error_is_that_of_all_that_were_given_together():
+    release = threading.Event()
+
+    def breaks(items):
+        release.wait(LONG)
+        if 1 in items:
+            raise ValueError("ours")
+        return items
+
+    async def trying(lanes):
+        first, *asked = (lanes.run(breaks, i) for i in range(4))
+        release.set()
+        assert await first == 0
+        for one in asked:
+            with pytest.raises(ValueError, match="ours"):
+                await one
+
+    tried(trying, together=4, patience=LONG)

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import heptad as hp
+from heptad.declare.types import Kind
 from heptad.errors import DataError, PlanError
 from heptad.models.wrapped import Wrapped
 from heptad.online.reader import Reader
 from heptad.oracle.oracle import Oracle
+from heptad.plan.batch import column_of
 from heptad.retrieval.blend import Quota, Retriever
 from heptad.retrieval.fit import untrained
+from heptad.run.why.compare import differences as of_decisions
 from heptad.serving.answer import NO_FEATURES, NO_MODEL, UNKNOWN_USER, missing
 from heptad.serving.decision import decode, encode
 from heptad.serving.pipeline import Pipeline
+from heptad.serving.values import joined
 from heptad.state.open import open_store
 from heptad.state.stores.memory import MemoryStore
 from heptad.streams.appender import Appender
@@ -26,7 +33,7 @@ from heptad.streams.log import Log
 from heptad.streams.payload import Codec
 from heptad.streams.replay import Replay
 from heptad.testing.compare import differences
-from heptad.testing.tiny_service import PRODUCTS, START, Sale, past, request, tiny
+from heptad.testing.tiny_service import PRODUCTS, START, USERS, Sale, past, request, tiny
 from heptad.times import HOUR, default_hop
 
 USER = 3
@@ -213,6 +220,66 @@ def test_a_failing_model_is_flagged_and_reported(live, scorer):
     assert outcome.answer.flags == {"fallback": NO_MODEL}
     assert len(outcome.answer.items) == 4
     assert "probabilities" in str(outcome.error)
+
+
+def same(one, other):
+    """Whether two outcomes are alike to the last bit, but for the time they took."""
+    plain = [replace_took(outcome.answer) for outcome in (one, other)]
+    return plain[0] == plain[1] and not of_decisions(one.decision, other.decision)
+
+
+def replace_took(answer):
+    p = ["null" if value != value else value for value in answer.p]
+    return msgspec.structs.replace(answer, took_us={}, p=p)
+
+
+WHO = st.tuples(
+    st.sampled_from([*USERS, 999, "nobody"]), st.sampled_from([None, 1, 3]), st.sampled_from([None, {}, {"device": "web"}])
+)  # fmt: skip
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(who=st.lists(WHO, min_size=1, max_size=5))
+def test_answered_together_each_is_what_it_is_alone(live, scorer, who):
+    pipeline = live.pipeline(scorer)
+    asked = [pipeline.ask(*one, f"r{place}") for place, one in enumerate(who)]
+    together = pipeline.rank_all([pipeline.begin(one) for one in asked])
+    for one, outcome in zip(asked, together, strict=True):
+        assert outcome.error is None
+        assert same(outcome, pipeline.rank(one))
+
+
+class Choosy:
+    """A model that takes rows of few requests only."""
+
+    def __init__(self, model, most):
+        self._model, self._most = model, most
+
+    def predict_proba(self, x):
+        if len(x) > self._most:
+            raise ValueError("too many")
+        return self._model.predict_proba(x)
+
+
+def test_where_a_part_fails_for_some_each_is_answered_alone(live, scorer):
+    alone = live.pipeline(scorer)
+    asked = [alone.ask(user, None, None, f"r{user}") for user in USERS[:3]]
+    expected = [alone.rank(one) for one in asked]
+    most = max(len(outcome.decision.items) for outcome in expected)
+    pipeline = live.pipeline(replace(scorer, classifier=Choosy(scorer.classifier, most)))
+    found = pipeline.rank_all([pipeline.begin(one) for one in asked])
+    assert all(same(one, other) for one, other in zip(found, expected, strict=True))
+    pipeline = live.pipeline(replace(scorer, classifier=Choosy(scorer.classifier, 0)))
+    for outcome in pipeline.rank_all([pipeline.begin(one) for one in asked]):
+        assert outcome.answer.flags == {"fallback": NO_MODEL}
+        assert str(outcome.error) == "too many"
+
+
+def test_columns_of_several_types_are_not_read_together():
+    one, other = ({"user": column_of([value], Kind.ID)} for value in (1, "a"))
+    assert joined([one, one])["user"].values.tolist() == [1, 1]
+    with pytest.raises(DataError, match="values of one type"):
+        joined([one, other])
 
 
 def test_a_dead_store_is_flagged_and_reported(tmp_path, scorer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from heptad.errors import DataError, StateError
 from heptad.serving.prediction_log import PredictionLog
 from heptad.serving.service import Refused
+from heptad.serving.turns import Turn
 from heptad.streams.clock import WallClock
 from heptad.testing.compare import differences
 from heptad.testing.tiny_service import START, past, sale
@@ -32,6 +34,20 @@ def test_a_posted_event_is_in_the_next_read_and_the_next_answer(service_of):
     assert best not in answer.items
     assert answer.offsets == {0: posted.offsets.stop}
     assert answer.t == NOON + 1  # the replay clock went along
+
+
+def test_of_requests_answered_together_none_is_answered_twice_or_too_late(service_of):
+    service = service_of()
+    asked = [service.ask(user, None, None) for user in (3, 4, 5, 999)]
+    turns = [Turn(), Turn(time.monotonic()), Turn(), Turn()]
+    assert turns[0].take()
+    answers = service.rank_all(list(zip(asked, turns, strict=True)))
+    assert answers[:2] == [None, None]
+    assert [answer.request_id for answer in answers[2:]] == [one.request_id for one in asked[2:]]
+    assert [answer.flags for answer in answers[2:]] == [{}, {"fallback": "unknown user"}]
+    assert turns[1].run is None  # it was not begun
+    service.drain()
+    assert service.health().decisions_logged == 2
 
 
 def test_verdicts_are_those_of_the_log(service_of):
