@@ -208,7 +208,7 @@ class _Routes:
         answer: Answer | Prediction = await making
         return answer
 
-    def _made(self, asked: Asked, turn: Turn) -> asyncio.Future[Answer | Prediction | None]:
+    def _made(self, asked: Asked, turn: Turn) -> asyncio.Future[Any]:
         """The answer once it is its turn; it counts as under way until then."""
         making = self._lanes.run(self._service.rank_all, (asked, turn))
         if self._peer is not None:
