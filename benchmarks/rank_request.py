@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -139,7 +140,7 @@ def feast(folder: Path, redis: str | None) -> Iterator[tuple[str, Path]]:
             raise SystemExit("the contender did not start")
         yield said.split()[1], answer
     finally:
-        process.send_signal(signal.SIGTERM)
+        os.killpg(process.pid, signal.SIGTERM)  # its workers too
         process.wait(30)
 
 
