@@ -43,7 +43,7 @@ from heptad.serving.rerank.blocked import Blocked, Mask
 from heptad.serving.rerank.listed import Ranked
 from heptad.serving.rerank.steps import Steps
 from heptad.serving.scorer import Scorer
-from heptad.serving.sourcing import Sourcing
+from heptad.serving.sourcing import Sourcing, Under
 from heptad.serving.values import blank, checked, context_of, joined, present, repeated
 from heptad.state.breaker import Breaker
 from heptad.state.store import Meta
@@ -107,10 +107,9 @@ class Run:
 
 
 class _Tried(NamedTuple):
-    """A request with its candidates, to be scored by ``scorer``; ``request`` is what it brings for each of them."""
+    """A request with its candidates, to be scored; ``request`` is what it brings for each of them."""
 
     run: Run
-    scorer: Scorer
     found: Candidates
     request: Mapping[str, Column]
 
@@ -189,7 +188,17 @@ class Pipeline:
         """
         try:
             with self._reader.open() as session:
-                tried = [self._tried(run, session) for run in runs]
+                counts = session.counts()
+                for run in runs:
+                    run.t, run.meta, run.counts = session.t, session.meta, counts
+                histories = self._histories(session, [run.asked.user for run in runs])
+                for run, run.history in zip(runs, histories, strict=True):
+                    run.done("history")
+                asked = [self._candidates_asked(run, session, counts) for run in runs]
+                tried = [
+                    self._tried(run, one) if isinstance(one, Under) else one
+                    for run, one in zip(runs, asked, strict=True)
+                ]
                 open_ = [one for one in tried if isinstance(one, _Tried)]
                 request = joined([one.request for one in open_])
                 columns = (
@@ -206,29 +215,28 @@ class Pipeline:
                 return [self.rank(run.asked) for run in runs]
             return [self._fall_back(runs[0], runs[0].stage, error)]
 
-    def _tried(self, run: Run, session: Moment) -> _Tried | Outcome:
-        """The candidates of a request, and what it brings for them; or its fallback, where nothing is to be scored."""
-        run.t, run.meta, run.counts = session.t, session.meta, session.counts()
-        run.history = self._history(session, run.asked)
-        run.done("history")
+    def _candidates_asked(self, run: Run, session: Moment, counts: Counts) -> Under | Outcome:
+        """A request whose sources have been asked; or its fallback, where nothing is to be scored."""
         if not run.history:
             return self._fall_back(run, UNKNOWN_USER, None, session)
         if self.scorer is None or self._counts is None or self._sourcing is None:
             return self._fall_back(run, NO_MODEL, None, session)
         run.stage = NO_CANDIDATES
         exclude = run.history if self._excludes else ()
-        found, left_out, run.error = self._sourcing.candidates(
-            run.history, exclude, *self._counts.at(session, run.counts)
-        )
+        return self._sourcing.ask(run.history, exclude, *self._counts.at(session, counts))
+
+    def _tried(self, run: Run, under: Under) -> _Tried:
+        """The candidates of a request, and what it brings for them."""
+        found, left_out, run.error = under.found()
         run.stage, run.flags = NO_FEATURES, run.flags | without(left_out)
         run.done("candidates")
-        return _Tried(run, self.scorer, found, self._request(run.asked, found))
+        return _Tried(run, found, self._request(run.asked, found))
 
     def _scored(self, tried: Sequence[_Tried], columns: Mapping[str, NDArray[Any]]) -> Iterator[Outcome]:
         """The answers of requests whose candidates' columns lie one after the other."""
-        if not tried:
+        scorer, low = self.scorer, 0
+        if not tried or scorer is None:
             return
-        scorer, low = tried[0].scorer, 0
         p = scorer.probability(scorer.encode(columns))
         for one in tried:
             one.run.done("model")
@@ -251,20 +259,22 @@ class Pipeline:
             self._fallback.items(1, (), session.counts())
             if self.scorer is not None and self._counts is not None and self._sourcing is not None:
                 counts = self._counts.at(session, session.counts())
-                found = self._sourcing.candidates((), (), *counts).candidates
+                found = self._sourcing.ask((), (), *counts).found().candidates
                 request = self._request(nobody, found)
                 columns = session.read(request, len(found.items), self.shape.names)
                 p = self.scorer.probability(self.scorer.encode(columns))
                 self._ranked(Run(nobody, self._timer, session.t), self.scorer, found, request, columns, p)
 
+    def _histories(self, session: Moment, users: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """The recent items of each user, newest first."""
+        name, user = self.declaration.retrieval.history, self.shape.user
+        found = session.read({user.name: column_of(users, user.kind)}, len(users), (name,))[name]
+        histories: list[tuple[Any, ...]] = found.tolist()
+        return histories
+
     def _history(self, session: Moment, asked: Asked) -> tuple[Any, ...]:
         """The user's recent items, newest first."""
-        name = self.declaration.retrieval.history
-        user = self.shape.user
-        history: tuple[Any, ...] = session.read({user.name: column_of([asked.user], user.kind)}, 1, (name,))[
-            name
-        ][0]
-        return history
+        return self._histories(session, [asked.user])[0]
 
     def _request(self, asked: Asked, found: Candidates) -> dict[str, Column]:
         """What the request brings, for every candidate."""

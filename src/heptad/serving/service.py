@@ -28,7 +28,7 @@ from heptad.serving.pipeline import Asked, Outcome, Pipeline
 from heptad.serving.prediction_log import PredictionLog
 from heptad.serving.schemas import schemas
 from heptad.serving.scorer import Scorer
-from heptad.serving.turns import Slowness, Turn
+from heptad.serving.turns import Call, Slowness, Turn
 from heptad.serving.values import blank, checked, entity_columns
 from heptad.serving.writer import Posted
 from heptad.state.breaker import Breaker
@@ -158,8 +158,9 @@ class Service:
         if flags is not None:
             return [self._log_it(pipeline.fall_back(one, flags), turn) for one, turn in asked]
         runs = {place: pipeline.begin(one) for place, (one, turn) in enumerate(asked) if not turn.over}
+        call = Call()
         for place, run in runs.items():
-            asked[place][1].run = run
+            asked[place][1].run, asked[place][1].call = run, call
         out: list[Answer | Prediction | None] = [None] * len(asked)
         for place, outcome in zip(runs, pipeline.rank_all(list(runs.values())), strict=True):
             out[place] = self._log_it(outcome, asked[place][1])

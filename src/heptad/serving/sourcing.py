@@ -17,7 +17,7 @@ from heptad.state.breaker import Breaker
 
 #: A source that took longer than this share of its budget is asked on a thread of its own, beside the others.
 APART: Final = 0.1
-_THREADS: Final = 8
+_THREADS: Final = 32
 
 
 class Found(NamedTuple):
@@ -26,6 +26,23 @@ class Found(NamedTuple):
     candidates: Candidates
     left_out: tuple[str, ...]
     error: Exception | None
+
+
+class Under(NamedTuple):
+    """One request's question to the sources: what has come, and what is asked beside until ``due``."""
+
+    sourcing: Sourcing
+    asked: Asked
+    due: float
+    apart: dict[str, Future[Proposal | None]]
+    proposals: dict[str, Proposal | None]
+
+    def found(self) -> Found:
+        """The candidates that have come in time.
+
+        Where no source answers it raises what one of them did, or DataError where all were late.
+        """
+        return self.sourcing.found(self)
 
 
 class _Guard:
@@ -51,26 +68,29 @@ class Sourcing:
         self._guards = {name: _Guard(timer) for name in retriever.names}
         self._pool: ThreadPoolExecutor | None = None
 
-    def candidates(
+    def ask(
         self,
         history: tuple[Any, ...],
         exclude: tuple[Any, ...],
         counts: Vector,
         windows: Windows | None = None,
         views: Views | None = None,
-    ) -> Found:
-        """Candidates for a history, newest first, without the items of ``exclude``; `Retriever.asked` says the rest.
-
-        Where no source answers it raises what one of them did, or DataError where all were late.
+    ) -> Under:
+        """Ask for the candidates of a history, newest first, without the items of ``exclude``; `Retriever.asked` says
+        the rest. Of several requests all are asked before one is waited for (`Under.found`).
         """
         asked = self.retriever.asked([history], [exclude] if exclude else None, counts, windows, views)
         due = self._timer() + self._budget
         tried = [name for name, guard in self._guards.items() if guard.breaker.allows()]
         apart = {name: self._apart(name, asked) for name in tried if self._guards[name].slow}
-        proposals = {name: self._proposed(name, asked) for name in tried if name not in apart}
-        for name, future in apart.items():
+        return Under(self, asked, due, apart, {n: self._proposed(n, asked) for n in tried if n not in apart})
+
+    def found(self, under: Under) -> Found:
+        """What `Under.found` gives."""
+        proposals = dict(under.proposals)
+        for name, future in under.apart.items():
             try:
-                proposals[name] = future.result(max(0.0, due - self._timer()))
+                proposals[name] = future.result(max(0.0, under.due - self._timer()))
             except Late:
                 future.cancel()
                 self._guards[name].breaker.failed()
@@ -79,7 +99,7 @@ class Sourcing:
         error = next(filter(None, (self._guards[name].error for name in left_out)), None)
         if not came and error is not None:
             raise error
-        return Found(self.retriever.blend(asked, came), left_out, error)
+        return Found(self.retriever.blend(under.asked, came), left_out, error)
 
     @property
     def breakers(self) -> dict[str, Breaker]:

@@ -16,12 +16,20 @@ from heptad.state.breaker import Breaker
 QUEUE: Final = "queue"
 
 
+class Call:
+    """What requests that are answered together share: that they are late counts once."""
+
+    def __init__(self) -> None:
+        self.late = False
+
+
 class Turn:
     """One request's turn: the first who takes it answers, before ``until`` (`time.monotonic`, seconds)."""
 
     def __init__(self, until: float = math.inf) -> None:
         self._taking, self._until = threading.Lock(), until
         self.run: Run | None = None  #: once it has begun
+        self.call = Call()
 
     @property
     def over(self) -> bool:
@@ -53,7 +61,9 @@ class Slowness:
         if turn.run is None:
             return _flags(QUEUE)
         stage = turn.run.doing
-        self._breakers[stage].failed()
+        if not turn.call.late:
+            turn.call.late = True
+            self._breakers[stage].failed()
         return _flags(stage)
 
     def in_time(self) -> None:

@@ -53,7 +53,7 @@ def items(found):
 
 def test_while_all_is_well_it_is_the_retriever(world):
     sourcing, _, _ = world
-    found = sourcing.candidates((), ("p19",), COUNTS)
+    found = sourcing.ask((), ("p19",), COUNTS).found()
     expected = sourcing.retriever.retrieve([()], [("p19",)], COUNTS)
     assert items(found) == expected.items.tolist() == ["p18", "p17", "p16", "p15", "p14"]
     assert {name: s.tolist() for name, s in found.candidates.scores.items()} == {
@@ -64,10 +64,10 @@ def test_while_all_is_well_it_is_the_retriever(world):
 
 def test_a_source_that_fails_is_left_out_and_tried_again_later(world):
     sourcing, sources, now = world
-    whole = items(sourcing.candidates((), (), COUNTS))
+    whole = items(sourcing.ask((), (), COUNTS).found())
     sources["first"].fault = ValueError("broken")
     for _ in range(10):
-        found = sourcing.candidates((), (), COUNTS)
+        found = sourcing.ask((), (), COUNTS).found()
         assert found.left_out == ("first",)
         assert found.error is sources["first"].fault
         assert items(found) == whole, "the other source proposes"
@@ -75,27 +75,37 @@ def test_a_source_that_fails_is_left_out_and_tried_again_later(world):
     assert sources["first"].asked == 1 + FAILURES, "it is left alone"
     sources["first"].fault = None
     now[0] += LONGEST
-    assert sourcing.candidates((), (), COUNTS).left_out == ()
+    assert sourcing.ask((), (), COUNTS).found().left_out == ()
 
 
 def test_a_source_that_hangs_is_not_waited_for(world):
     sourcing, sources, now = world
     sources["second"].takes = 0.5  # slow, and in its budget: from now on it is asked on a thread
-    assert sourcing.candidates((), (), COUNTS).left_out == ()
+    assert sourcing.ask((), (), COUNTS).found().left_out == ()
     sources["second"].takes = None
     sourcing._budget = 0.0  # nothing more is waited for, however busy the machine is
     for _ in range(FAILURES):
-        found = sourcing.candidates((), (), COUNTS)
+        found = sourcing.ask((), (), COUNTS).found()
         assert found.left_out == ("second",)
         assert len(items(found)) == 5
     asked = sources["second"].asked
-    assert sourcing.candidates((), (), COUNTS).left_out == ("second",)
+    assert sourcing.ask((), (), COUNTS).found().left_out == ("second",)
     assert sources["second"].asked <= max(asked, 1 + FAILURES)
     sources["second"].go.set()
     sources["second"].takes, sourcing._budget = 0.0, 60.0
     now[0] += LONGEST
-    while sourcing.candidates((), (), COUNTS).left_out:
+    while sourcing.ask((), (), COUNTS).found().left_out:
         now[0] += LONGEST
+
+
+def test_several_requests_ask_a_slow_source_before_one_waits_for_it(world):
+    sourcing, sources, _ = world
+    sources["second"].takes = 0.5
+    sourcing.ask((), (), COUNTS).found()
+    sources["second"].takes, sourcing._budget = None, 60.0
+    under = [sourcing.ask((), (), COUNTS) for _ in range(5)]
+    sources["second"].go.set()
+    assert [one.found().left_out for one in under] == [()] * 5
 
 
 def test_a_source_that_is_late_again_and_again_is_left_alone(world):
@@ -103,8 +113,8 @@ def test_a_source_that_is_late_again_and_again_is_left_alone(world):
     sources["first"].takes = 2.0
     for _ in range(FAILURES):
         sourcing._guards["first"].slow = False  # as another thread may find it: it is asked in turn
-        sourcing.candidates((), (), COUNTS)
-    assert sourcing.candidates((), (), COUNTS).left_out == ("first",)
+        sourcing.ask((), (), COUNTS).found()
+    assert sourcing.ask((), (), COUNTS).found().left_out == ("first",)
 
 
 def test_without_any_source_there_is_an_error(world):
@@ -113,4 +123,4 @@ def test_without_any_source_there_is_an_error(world):
         source.fault = ValueError("broken")
     for _ in range(2 * FAILURES):
         with pytest.raises(ValueError, match="broken"):
-            sourcing.candidates((), (), COUNTS)
+            sourcing.ask((), (), COUNTS).found()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from heptad.serving.pipeline import STAGES, Asked, Run
-from heptad.serving.turns import Slowness, Turn
+from heptad.serving.turns import Call, Slowness, Turn
 from heptad.state.breaker import FAILURES
 
 
@@ -28,6 +28,15 @@ def test_a_stage_that_is_late_again_and_again_is_left_alone(stage):
     slowness.in_time()
     assert slowness.left_alone() is None
     assert slowness.states == {}
+
+
+def test_requests_answered_together_are_late_once():
+    slowness, call = Slowness(), Call()
+    for _ in range(10 * FAILURES):
+        turn = turn_in("features")
+        turn.call = call
+        assert slowness.late(turn) == {"fallback": "too slow", "stage": "features"}
+    assert slowness.left_alone() is None
 
 
 def test_a_request_that_no_thread_had_time_for_blames_no_stage():
