@@ -192,7 +192,8 @@ class Pipeline:
                 for run in runs:
                     run.t, run.meta, run.counts = session.t, session.meta, counts
                 histories = self._histories(session, [run.asked.user for run in runs])
-                for run, run.history in zip(runs, histories, strict=True):
+                for run, history in zip(runs, histories, strict=True):
+                    run.history = history
                     run.done("history")
                 asked = [self._candidates_asked(run, session, counts) for run in runs]
                 tried = [
