@@ -32,7 +32,7 @@ class Answer(msgspec.Struct, frozen=True):
     in JSON) and scores are counts of events. ``{"features": "as last known"}``: the store did not answer; the model did,
     for what was last read of these keys. ``{"candidates": "without ease"}``: these sources did not answer.
     ``{"blocks": "as last known"}``: no block rule could look at the items of a fallback. ``stage`` is what took too long.
-    ``took_us`` holds microseconds per stage.
+    ``took_us`` holds microseconds per stage; of requests answered together (record 45) what each of them waited for.
     Scores are those before re-ranking. ``propensities`` are those of the items at their positions where some
     position explores (record 33); empty where none does, as in a fallback.
     """

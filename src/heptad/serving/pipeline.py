@@ -89,10 +89,17 @@ class Run:
     flags: dict[str, str] = field(default_factory=dict)
     error: Exception | None = None  #: of a part that others stand in for
     took: dict[str, int] = field(default_factory=dict)
+    _began: int = field(init=False)
     _since: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self._since = self.timer()
+        self._began = self._since = self.timer()
+
+    def again(self) -> Run:
+        """The same request from its beginning; the time that is lost counts as its first stage's."""
+        self.stage, self.flags, self.error, self._since = NO_FEATURES, {}, None, self._began
+        self.took.clear()
+        return self
 
     @property
     def doing(self) -> str:
@@ -213,7 +220,7 @@ class Pipeline:
             return [next(answered) if isinstance(one, _Tried) else one for one in tried]
         except Exception as error:  # the answer goes out; whoever called reports the error
             if len(runs) > 1:  # each alone: only those whose own part fails are stood in for
-                return [self.rank(run.asked) for run in runs]
+                return [self.rank(run.asked, run.again()) for run in runs]
             return [self._fall_back(runs[0], runs[0].stage, error)]
 
     def _candidates_asked(self, run: Run, session: Moment, counts: Counts) -> Under | Outcome:

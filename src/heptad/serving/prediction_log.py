@@ -41,6 +41,7 @@ class PredictionLog:
     def __init__(self, log: Log, *, whole: bool = False, age: int | None = None) -> None:
         self._log, self._whole, self._age = log, whole, age
         self.failure: BaseException | None = None
+        self._refused: BaseException | None = None  #: why old decisions could not be removed
         self.logged = 0  #: decisions appended by this process
         self.dropped = 0  #: decisions that the disk had no time for
         self._mending = Mending(self._mend, "heptad-mend-predictions")
@@ -110,8 +111,6 @@ class PredictionLog:
             decisions = [w.decision if self._whole else kept(w.decision) for w in taken]
             payloads = [encode(decision) for decision in decisions]
             offsets = self._log.append(payloads, [waiting.now for waiting in taken])
-            if self._age is not None:
-                self._log.truncate_older(taken[-1].now - self._age)
         except Exception as error:
             self.failure = error
             if self._log.failed:
@@ -122,6 +121,18 @@ class PredictionLog:
         self.logged += len(taken)
         for offset, waiting in zip(offsets, taken, strict=True):
             waiting.done.set_result(range(offset, offset + 1))
+        if self._age is not None:
+            self._forget(taken[-1].now - self._age)
+
+    def _forget(self, instant: int) -> None:
+        """Remove what is older; where the disk refuses, health says so until it works."""
+        try:
+            self._log.truncate_older(instant)
+        except Exception as error:
+            self.failure = self._refused = error
+        else:
+            if self.failure is self._refused:
+                self.failure = self._refused = None
 
     def _mend(self) -> None:
         self._log = self._log.reopened()

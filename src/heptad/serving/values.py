@@ -72,11 +72,16 @@ def present(values: Any) -> Column:
 
 
 def joined(requests: Sequence[Mapping[str, Column]]) -> Mapping[str, Column]:
-    """The columns of several requests, one after the other. Raises DataError where their values are of several types."""
+    """The columns that each of several requests has, one after the other: a column that only some send is read by none.
+
+    Raises DataError where values of one column are of several types.
+    """
     if len(requests) == 1:
         return requests[0]
     out = {}
     for name in requests[0] if requests else ():
+        if not all(name in request for request in requests):
+            continue
         columns = [request[name] for request in requests]
         if len({column.values.dtype for column in columns}) > 1:
             raise DataError(

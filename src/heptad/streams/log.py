@@ -207,13 +207,23 @@ class Log:
             self._truncate(lambda second: second.arrival < arrival)
 
     def _truncate(self, needless: Callable[[Segment], bool]) -> None:
-        """Remove the oldest segments while the one after them says that they are needless."""
+        """Remove the oldest segments while the one after them says that they are needless.
+
+        A file that cannot be removed is no fault of what is appended: it stays, and the OSError is raised.
+        """
+        refused: OSError | None = None
         with self._writable().exclusive():
             while len(self._segments) > 1 and needless(self._segments[1]):
                 oldest, *rest = self._segments
                 self._segments = tuple(rest)
-                self._files.remove(oldest.path)
+                try:
+                    self._files.remove(oldest.path)
+                except OSError as error:
+                    self._segments, refused = (oldest, *rest), error
+                    break
                 self._files.sync_directory(self.path)  # one at a time: a crash leaves no gap
+        if refused is not None:
+            raise refused
 
     def refresh(self) -> int:
         """Look again at what is on disk, for a read-only log; the end it has now."""

@@ -250,12 +250,13 @@ def test_answered_together_each_is_what_it_is_alone(live, scorer, who):
 
 
 class Choosy:
-    """A model that takes rows of few requests only."""
+    """A model that takes rows of few requests only, and counts how often it is asked."""
 
     def __init__(self, model, most):
-        self._model, self._most = model, most
+        self._model, self._most, self.asked = model, most, 0
 
     def predict_proba(self, x):
+        self.asked += 1
         if len(x) > self._most:
             raise ValueError("too many")
         return self._model.predict_proba(x)
@@ -275,9 +276,20 @@ def test_where_a_part_fails_for_some_each_is_answered_alone(live, scorer):
         assert str(outcome.error) == "too many"
 
 
+def test_requests_that_send_different_columns_are_answered_by_one_call_of_the_model(live, scorer):
+    counting = Choosy(scorer.classifier, 10_000)
+    pipeline = live.pipeline(replace(scorer, classifier=counting))
+    contexts = ({"device": "web"}, {"amount": 3.0}, None)
+    asked = [pipeline.ask(user, None, sent, f"r{user}") for user, sent in zip(USERS, contexts, strict=False)]
+    together = pipeline.rank_all([pipeline.begin(one) for one in asked])
+    assert counting.asked == 1
+    assert all(same(one, pipeline.rank(other)) for one, other in zip(together, asked, strict=True))
+
+
 def test_columns_of_several_types_are_not_read_together():
     one, other = ({"user": column_of([value], Kind.ID)} for value in (1, "a"))
     assert joined([one, one])["user"].values.tolist() == [1, 1]
+    assert joined([one, {}]) == {}
     with pytest.raises(DataError, match="values of one type"):
         joined([one, other])
 

@@ -13,6 +13,7 @@ from heptad.errors import StateError
 from heptad.serving.decision import Decision, decode, encode
 from heptad.serving.prediction_log import PredictionLog
 from heptad.streams.log import Log
+from heptad.testing.faults import FaultyFiles
 
 floats = arrays.arrays(np.float64, (3,), elements=st.floats(width=64))
 ids = st.one_of(st.integers(-(2**63) + 1, 2**63 - 1), st.text(max_size=5))
@@ -92,6 +93,31 @@ def test_decisions_older_than_their_age_are_forgotten_file_by_file(tmp_path):
     names = [d.request_id for d in PredictionLog.open(tmp_path, readonly=True).read()]
     assert names == [f"r{i}" for i in range(19, 30)]  # those of the last 10, the moment before them included
     log.close()
+
+
+class Stubborn(FaultyFiles):
+    """A disk that removes no file while it is ``stubborn``."""
+
+    stubborn = True
+
+    def remove(self, path):
+        if self.stubborn:
+            raise OSError("not now")
+        super().remove(path)
+
+
+def test_a_disk_that_removes_nothing_is_told_and_loses_no_decision():
+    files = Stubborn()
+    log = PredictionLog(Log.open("/predictions", files=files, segment_bytes=1), age=2)
+    for i in range(6):
+        assert log.append(simple(f"r{i}"), i).result() == range(i, i + 1)
+    assert str(log.failure) == "not now"
+    files.stubborn = False
+    log.append(simple("r6"), 6).result()
+    log.close()
+    assert log.failure is None
+    kept = [d.request_id for d in PredictionLog.open("/predictions", readonly=True, files=files).read()]
+    assert kept == ["r4", "r5", "r6"]
 
 
 def test_what_was_queued_is_on_disk_after_the_close(tmp_path):
