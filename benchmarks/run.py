@@ -29,6 +29,7 @@ SCRIPTS = {
     "trees": "trees",
     "commit": "state_commit",
     "nearest": "nearest",
+    "decision": "decision_log",
     "log": "log_append",
     "read": "online_read",
     "answer": "answer_cpu",
