@@ -47,7 +47,7 @@ from heptad.times import duration
 )  # fmt: skip
 @click.option(
     "--keep-decisions", "age", metavar="DURATION",
-    help="Forget decisions older than this, such as 30d. [default: keep all; some 15 KB of a ranking]",
+    help="Forget decisions older than this, such as 30d. [default: keep all; some 10 KB of a ranking]",
 )  # fmt: skip
 @click.option(
     "--keys", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",

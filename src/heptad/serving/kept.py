@@ -1,6 +1,6 @@
 """What the log keeps of a decision: all of what was shown, and of what was not, which items and a digest of the values.
 
-A ranking looks at hundreds of candidates and shows twenty. The values of the others are some 120 KB; they come out again
+A ranking looks at hundreds of candidates and shows twenty. The values of the others are some 80 KB; they come out again
 from the event log and the model, and their digest tells whether to the last bit.
 """
 

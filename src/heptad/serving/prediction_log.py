@@ -63,7 +63,7 @@ class PredictionLog:
     ) -> PredictionLog:
         """The prediction log in ``directory``; ``readonly`` beside a server that writes it.
 
-        ``whole`` keeps every candidate's values, some 120 KB of a ranking instead of its digests (record 44).
+        ``whole`` keeps every candidate's values, some 80 KB of a ranking instead of its digests (record 44).
         ``age`` is how many microseconds a decision is kept for at least; None for ever. Files go as a whole, once
         everything in one is older.
         """
