@@ -101,7 +101,7 @@ class Lanes:
             self._waited(now - job.since)
         try:
             outcomes = jobs[0].function([job.item for job in jobs])
-            set_outcomes = partial(_set_results, jobs, outcomes)
+            set_outcomes = partial(_set_results, list(zip(jobs, outcomes, strict=True)))
         except BaseException as error:
             set_outcomes = partial(_set_error, jobs, error)
         loop.call_soon_threadsafe(self._returned, jobs[0].future, timer, set_outcomes)
@@ -115,8 +115,8 @@ class Lanes:
         self._await_no_more(first)
 
 
-def _set_results(jobs: Sequence[_Job], outcomes: Sequence[Any]) -> None:
-    for job, outcome in zip(jobs, outcomes, strict=True):
+def _set_results(outcomes: Sequence[tuple[_Job, Any]]) -> None:
+    for job, outcome in outcomes:
         if not job.future.cancelled():
             job.future.set_result(outcome)
 

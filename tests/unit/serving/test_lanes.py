@@ -176,3 +176,13 @@ def test_an_error_is_that_of_all_that_were_given_together():
                 await one
 
     tried(trying, together=4, patience=LONG)
+
+
+def test_a_function_that_gives_too_few_outcomes_is_an_error_and_the_next_is_answered():
+    async def trying(lanes):
+        broken, after = lanes.run(lambda items: [], 1), lanes.run(each(str.upper), "after")
+        with pytest.raises(ValueError, match="zip"):
+            await broken
+        assert await after == "AFTER"
+
+    tried(trying, patience=LONG)
