@@ -87,12 +87,12 @@ def test_decisions_are_read_in_order_also_beside_the_writer(tmp_path):
 
 
 def test_decisions_older_than_their_age_are_forgotten_file_by_file(tmp_path):
-    log = PredictionLog(Log.open(tmp_path, segment_bytes=1), age=10)
-    for i in range(30):
-        log.append(simple(f"r{i}"), i).result()
+    with PredictionLog(Log.open(tmp_path, segment_bytes=1), age=10) as log:
+        for i in range(30):
+            log.append(simple(f"r{i}"), i).result()
+    # A decision is told as kept before old ones are forgotten: only the close waits for both.
     names = [d.request_id for d in PredictionLog.open(tmp_path, readonly=True).read()]
     assert names == [f"r{i}" for i in range(19, 30)]  # those of the last 10, the moment before them included
-    log.close()
 
 
 class Stubborn(FaultyFiles):
