@@ -29,9 +29,9 @@ from heptad.retrieval.fit import fit_retriever
 from heptad.run.profile import Profile, load_profile
 from heptad.run.serve import forget, service
 from heptad.run.target import Target, load_target
-from heptad.serving.pipeline import STAGES
 from heptad.serving.scorer import Scorer
 from heptad.serving.service import Service
+from heptad.serving.underway import STAGES
 from heptad.times import DAY, SECOND
 
 HERE = Path(__file__).parent

@@ -28,9 +28,10 @@ from heptad.run.served import answering, context_names, served_of
 from heptad.run.target import Target
 from heptad.serving.decision import Decision
 from heptad.serving.desk import Desk
-from heptad.serving.pipeline import Asked, Pipeline
+from heptad.serving.pipeline import Pipeline
 from heptad.serving.prediction_log import PredictionLog
 from heptad.serving.scorer import Scorer
+from heptad.serving.underway import Asked
 from heptad.state.open import open_store
 from heptad.state.store import Store
 from heptad.streams.appender import Appender

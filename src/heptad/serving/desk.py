@@ -25,8 +25,8 @@ from heptad.plan.nodes import Plan
 from heptad.serving.answer import NO_MODEL, PASS, REVIEW, STALE, Prediction
 from heptad.serving.columns import bare_inputs, case_shape
 from heptad.serving.decision import Decision
-from heptad.serving.pipeline import Asked, Outcome, Run, Timer
 from heptad.serving.scorer import Scorer
+from heptad.serving.underway import Asked, Outcome, Run, Timer
 from heptad.serving.values import blank, checked, repeated
 from heptad.state.breaker import Breaker
 

@@ -21,9 +21,9 @@ from heptad.serving.metrics import CONTENT_TYPE, Metrics, standing_of
 from heptad.serving.openapi import PATH, openapi
 from heptad.serving.page import page
 from heptad.serving.peers import Made, Peer
-from heptad.serving.pipeline import Asked, Outcome
 from heptad.serving.service import Service
 from heptad.serving.turns import Turn
+from heptad.serving.underway import Asked, Outcome
 from heptad.serving.wire import PAGE_HEADERS, body_of, decoded, encoded, handlers, json_of
 from heptad.times import SECOND, format_instant
 

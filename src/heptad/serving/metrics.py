@@ -13,9 +13,9 @@ from typing import Any, Final, NamedTuple
 
 from heptad.errors import MissingExtra
 from heptad.serving.answer import Answer
-from heptad.serving.pipeline import Outcome
 from heptad.serving.server import SHARED_METRICS
 from heptad.serving.service import Service
+from heptad.serving.underway import Outcome
 from heptad.times import SECOND, instant
 
 try:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -32,7 +32,6 @@ from heptad.serving.answer import (
     STALE,
     UNKNOWN_USER,
     Answer,
-    Prediction,
     without,
 )
 from heptad.serving.columns import bare_inputs, shape_of
@@ -44,73 +43,12 @@ from heptad.serving.rerank.listed import Ranked
 from heptad.serving.rerank.steps import Steps
 from heptad.serving.scorer import Scorer
 from heptad.serving.sourcing import Sourcing, Under
+from heptad.serving.underway import Asked, Outcome, Run, Timer
 from heptad.serving.values import blank, checked, context_of, joined, present, repeated
 from heptad.state.breaker import Breaker
-from heptad.state.store import Meta
 from heptad.state.tally import Counts
 
-Timer = Callable[[], int]
-#: The stages of a ranking, in order; those of a classification are among them.
-STAGES: Final = ("history", "candidates", "features", "model", "rerank")
 _NO_ITEMS: Final = np.empty(0)
-
-
-class Asked(NamedTuple):
-    """A checked request: who, how many items, and what else is known about the moment.
-
-    Of a classification ``user`` is the event's own id, where it was sent, and ``context`` the event's columns.
-    """
-
-    request_id: str
-    user: Any
-    n: int
-    context: Mapping[str, Any]
-
-
-class Outcome(NamedTuple):
-    """The answer, what is to be logged, and the error behind a fallback (None where there was none)."""
-
-    answer: Answer | Prediction
-    decision: Decision
-    error: Exception | None
-
-
-@dataclass
-class Run:
-    """What is known of a request so far; a fallback uses as much of it as there is."""
-
-    asked: Asked
-    timer: Timer
-    t: int | None = None
-    meta: Meta | None = None
-    counts: Counts | None = None
-    history: tuple[Any, ...] = ()
-    stage: str = NO_FEATURES  #: what is unavailable if it stops now
-    flags: dict[str, str] = field(default_factory=dict)
-    error: Exception | None = None  #: of a part that others stand in for
-    took: dict[str, int] = field(default_factory=dict)
-    _began: int = field(init=False)
-    _since: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._began = self._since = self.timer()
-
-    def again(self) -> Run:
-        """The same request from its beginning; the time that is lost counts as its first stage's."""
-        self.stage, self.flags, self.error, self._since = NO_FEATURES, {}, None, self._began
-        self.took.clear()
-        return self
-
-    @property
-    def doing(self) -> str:
-        """The stage it is in."""
-        return next((stage for stage in STAGES if stage not in self.took), STAGES[-1])
-
-    def done(self, stage: str) -> None:
-        """Note the microseconds since the stage before."""
-        now = self.timer()
-        self.took[stage] = (now - self._since) // 1_000
-        self._since = now
 
 
 class _Tried(NamedTuple):

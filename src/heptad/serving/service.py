@@ -24,11 +24,12 @@ from heptad.serving.answer import Answer, Prediction
 from heptad.serving.columns import Shape
 from heptad.serving.desk import Desk
 from heptad.serving.intake import Intake
-from heptad.serving.pipeline import Asked, Outcome, Pipeline
+from heptad.serving.pipeline import Pipeline
 from heptad.serving.prediction_log import PredictionLog
 from heptad.serving.schemas import schemas
 from heptad.serving.scorer import Scorer
 from heptad.serving.turns import Call, Slowness, Turn
+from heptad.serving.underway import Asked, Outcome
 from heptad.serving.values import blank, checked, entity_columns
 from heptad.serving.writer import Posted
 from heptad.state.breaker import Breaker

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from heptad.serving.answer import TOO_SLOW
-from heptad.serving.pipeline import STAGES, Run
+from heptad.serving.underway import STAGES, Run
 from heptad.state.breaker import Breaker
 
 #: The flag of a request that no thread had time for.

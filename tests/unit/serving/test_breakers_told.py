@@ -9,7 +9,7 @@ import pytest
 from heptad.run.why.again import lacking
 from heptad.serving.http import app
 from heptad.serving.metrics import Metrics, standing_of
-from heptad.serving.pipeline import STAGES
+from heptad.serving.underway import STAGES
 from heptad.state.breaker import FAILURES
 from heptad.state.remembered import Remembered
 from heptad.state.stores.memory import MemoryStore

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from heptad.serving.pipeline import STAGES, Asked, Run
 from heptad.serving.turns import Call, Slowness, Turn
+from heptad.serving.underway import STAGES, Asked, Run
 from heptad.state.breaker import FAILURES
 
 

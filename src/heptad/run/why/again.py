@@ -26,8 +26,9 @@ from heptad.run.why.recall import Recall, Recalled
 from heptad.serving.answer import NO_CANDIDATES, NO_FEATURES, NO_MODEL, missing
 from heptad.serving.decision import Decision
 from heptad.serving.desk import Desk
-from heptad.serving.pipeline import Asked, Outcome, Pipeline
+from heptad.serving.pipeline import Pipeline
 from heptad.serving.scorer import Scorer
+from heptad.serving.underway import Asked, Outcome
 
 
 class Models:
