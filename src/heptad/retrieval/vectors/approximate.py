@@ -35,6 +35,7 @@ _MOST: Final = 64  #: rows proposed per row asked for, at most
 _NEARLY: Final = 0.99  #: of the neighbours in probed lists, where too few are for the recall
 _ROWS_PER_LIST: Final = 100  #: that train a list
 _CELLS: Final = 8_000_000
+_BLOCK: Final = 128  #: rows scanned before the next codes' tables are loaded
 
 
 def faiss_module() -> Any:
@@ -75,7 +76,7 @@ class Approximate:
         with _one_thread(faiss):
             quantizer = (faiss.IndexFlatL2 if metric.by_distance else faiss.IndexFlatIP)(dimension)
             index = faiss.IndexIVFPQFastScan(
-                quantizer, dimension, lists, dimension // _codes(dimension), 4, product
+                quantizer, dimension, lists, dimension // _codes(dimension), 4, product, _BLOCK
             )
             index.own_fields = True
             quantizer.this.disown()
