@@ -7,6 +7,7 @@ until answers lag, fail, fall back or come late; then the stated number of reque
 rate that held, at Poisson times; latency counts from the moment a request was due. So is half of that number at the rate
 that is asked for at least, 150 a second, since half of what saturates says little of a server that takes more. Features
 move with time by the wall's clock. A sample of the answers is held to the oracle and to LightGBM before anything counts.
+The floor is what the same load finds at a server that spends as much of a processor on each answer, and does nothing.
 
 The contender is FastAPI with two workers, Feast's SDK and LightGBM: the same trees, the same candidates (it gets them and
 their sources' scores with the request), the same features as computed beforehand by heptad, on SQLite and on Redis.
@@ -42,6 +43,7 @@ from heptad.serving.service import Service
 from heptad.testing.servers import RedisServer
 from rank_answers import champion_files, checked
 from rank_deployment import CATEGORIES, bench_serve, deployment, half_of_saturation, loaded, prepare
+from rank_floor import floor
 
 ITEMS, USERS = 5_000, 20_000
 REQUIRED = 150  #: requests a second that have to be possible
@@ -203,7 +205,9 @@ def main() -> None:
         workers = tuple(given.serve.split())
         ours = half_of_saturation(folder, requests=given.requests, workers=workers)
         steady = ("--rate", str(REQUIRED), "--seconds", str(given.requests / 2 / REQUIRED))
-        required = loaded(folder, *steady, workers=workers)["load"]
+        asked = loaded(folder, *steady, workers=workers)
+        floors = {"at half": floor(folder, ours), f"at {REQUIRED}": floor(folder, asked)}
+        required = asked["load"]
         found = {
             "heptad": summary(ours["saturation"], ours["load"]) | {"server": ours["server"], "correct": "yes"}
         }
@@ -228,6 +232,7 @@ def main() -> None:
             "requests": required["requests"], "p50_ms": required["latency_ms"]["p50"], "p99_ms": required["latency_ms"]["p99"],
             "failed": required["failed"], "flagged": required["flagged"],
         },
+        "floor": floors,
         "windows": ours["load"]["windows"],
         "steps": ours["saturation"]["steps"], "histogram_us": ours["load"]["histogram_us"],
         "ratio": {

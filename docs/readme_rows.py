@@ -167,10 +167,11 @@ def _of_retrieval() -> list[tuple[str, str, str]]:
         return []
     found = result("retrieval")
     rows = []
-    for kind, sides in found["contenders"].items():
-        ours = sides["heptad"]["filters"]
+    for kind, sides in found["sets"].items():
+        ours = sides["heptad"]
         value = "; ".join(
-            f"{name}: {one['recall']:.3f}, {one['p99_ms']:.1f} ms" for name, one in ours.items()
+            f"{name}: {ours['recall'][name]:.3f}, {one['p99_ms']:.1f} ms"
+            for name, one in ours["filters"].items()
         )
         what = f"nearest 100 of {found['load']['items']:,} × {found['load']['dimension']} vectors, {kind}, by filter: recall, p99"
         rows.append((what, value, f"[`make bench B=B8`]({RESULTS}/retrieval.json)"))
