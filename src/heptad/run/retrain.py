@@ -73,8 +73,11 @@ def retrain(
         now = WallClock().now() if profile.clock == "wall" else history.end
     scorer = load_champion(registry, target.name, system.plan.hash)
     cut = _cut(target, profile, history, learning, now, test)
-    if scorer is not None:
-        cut = max(cut, scorer.trained_through)
+    if scorer is not None and scorer.trained_through > cut:
+        cut = scorer.trained_through
+        progress.line(
+            f"{scorer.version} has learned from all before {format_instant(cut)}: only what came then can test"
+        )
     progress.line(f"learns from {learning} before {format_instant(cut)}, is tested on what came then")
     with progress.stage("training and comparing"):
         attempt = challenge(

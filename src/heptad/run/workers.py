@@ -110,6 +110,7 @@ class _Crew:
             _told_to_stop() as stopped,
             appending(self.target, self.profile, self.clock, self.say) as (intake, _),
         ):
+            intake.warm()
             gate = Gate(intake, self.gate)
             ready()
             stopped()

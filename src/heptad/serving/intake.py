@@ -12,6 +12,7 @@ import msgspec
 from heptad.errors import StateError
 from heptad.plan.nodes import Plan
 from heptad.serving.mending import Mending
+from heptad.serving.rehearsal import rehearse
 from heptad.serving.writer import Posted, Writer
 from heptad.state.store import Store
 from heptad.streams.appender import Appender
@@ -36,6 +37,10 @@ class Intake(Protocol):
 
     def post(self, stream: str, rows: Sequence[Mapping[str, Any]]) -> Future[Posted]:
         """Log and apply rows, all or none. Raises StateError where the intake is ending."""
+        ...
+
+    def warm(self) -> None:
+        """Load all that a post needs; call it before the first one is let in."""
         ...
 
     def doubt(self) -> None:
@@ -78,6 +83,9 @@ class LocalIntake:
             if isinstance(self._clock, Moving) and of.time is not None and not of.is_table:
                 self._clock.advance_to(max(row[of.time.name] for row in rows))
             return self._writer.post(stream, rows)
+
+    def warm(self) -> None:
+        rehearse(self._plan)
 
     def doubt(self) -> None:
         self._writer.doubt()

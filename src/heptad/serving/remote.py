@@ -43,6 +43,9 @@ class RemoteIntake:
         self._asked("post", stream, rows).add_done_callback(lambda told: _posted(told, done))
         return done
 
+    def warm(self) -> None:
+        """The process that appends has done so before this one was started."""
+
     def doubt(self) -> None:
         with suppress(StateError):  # a process that is gone looks at its store when it begins anew
             self._say((0, "doubt"))

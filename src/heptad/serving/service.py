@@ -121,7 +121,8 @@ class Service:
         self._closing = threading.Lock()
 
     def warm(self) -> None:
-        """Load all that an answer needs; call it before the first request is let in."""
+        """Load all that an answer and a post need; call it before the first request is let in."""
+        self._intake.warm()
         self._pipeline.warm()
 
     def serve(self, scorer: Scorer | None) -> None:

@@ -21,7 +21,7 @@ from heptad.run.serve import service
 from heptad.run.target import load_target
 from heptad.serving.http import app
 from heptad.testing.asgi import Caller
-from heptad.times import HOUR, MINUTE, instant
+from heptad.times import HOUR, MINUTE, format_instant, instant
 
 START = instant("2026-01-01T00:00:00Z")
 USERS, ITEMS = range(6), [f"i{number}" for number in range(8)]
@@ -185,6 +185,17 @@ def test_the_whole_log_teaches_too_and_the_next_start_serves_what_was_promoted(s
     assert result["rows"]["train"] > 0
     with serving(served.target, served.profile) as client:
         assert client.post("/rank", {"user": 1})["model_version"] == result["challenger"]["name"]
+
+
+def test_what_the_champion_has_learned_from_tests_nothing_and_that_is_said(served):
+    champion = served.registry.champion("stall")
+    done = CliRunner().invoke(
+        main, ["retrain", f"{__name__}:stall", "--config", str(served.home / "heptad.toml"), "--test", "365d"]
+    )
+    assert done.exit_code == 0, done.stderr
+    through = format_instant(champion.lineage.trained_through)
+    said = " ".join(done.stderr.split())
+    assert f"{champion.name} has learned from all before {through}: only what came then can test" in said
 
 
 def test_a_feature_that_was_served_wrong_is_found(served, monkeypatch):
