@@ -21,7 +21,7 @@ from heptad.streams.log import Log
 from heptad.times import DAY
 
 _CELLS: Final[dict[Kind, Any]] = {
-    Kind.ID: 1, Kind.TEXT: "a", Kind.FLOAT: 1.0, Kind.INT: 1, Kind.BOOL: False, Kind.TEXTS: ["a"], Kind.IMAGE: b"",
+    Kind.ID: 1, Kind.TEXT: "a", Kind.FLOAT: 1.0, Kind.INT: 1, Kind.BOOL: False, Kind.TEXTS: ["a"],
 }  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def _row(stream: StreamPlan, number: int, t: int) -> dict[str, Any]:
 
 def _cell(field: FieldPlan, number: int, t: int) -> Any:
     if field.role is Role.KEY:
-        return number if field.kind is not Kind.TEXT else str(number)
+        return number
     if field.kind is Kind.TIME:
         return t
     return bytes(WIDTH * field.size) if field.kind is Kind.VECTOR else _CELLS[field.kind]

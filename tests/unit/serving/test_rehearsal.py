@@ -6,6 +6,8 @@ import pytest
 import heptad as hp
 from heptad.plan.compile import compile_features
 from heptad.serving.rehearsal import rehearse
+from heptad.systems.fraud.system import fraud
+from heptad.systems.videos.system import videos
 from heptad.testing.tills.system import tills
 from heptad.testing.tiny_service import tiny
 from heptad.testing.world import world
@@ -53,6 +55,12 @@ class Event(hp.Event):
     good: bool
 
 
+class After(hp.Event):
+    ts: hp.Time
+    of: hp.Ref[Event]
+    worth: float | None
+
+
 EVERY_KIND = compile_features(
     hp.Data(
         static={"look": Thing.look},
@@ -61,12 +69,14 @@ EVERY_KIND = compile_features(
             "last": Event.per("thing", "places").last("size"),
         },
     ),
-    hp.label(Event),
+    hp.label(Event, followed_by=After, within="1h"),
 )
 
 
 @pytest.mark.parametrize(
-    "plan", [EVERY_KIND, tiny.plan, tills.plan, world().plan], ids=["kinds", "tiny", "tills", "world"]
+    "plan",
+    [EVERY_KIND, tiny.plan, tills.plan, world().plan, videos.plan, fraud.plan],
+    ids=["kinds", "tiny", "tills", "world", "videos", "fraud"],
 )
 def test_every_kind_of_column_can_be_made_up(plan):
     rehearse(plan)
