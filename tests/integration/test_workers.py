@@ -153,6 +153,23 @@ def test_what_is_posted_to_any_worker_is_known_to_every_worker(tmp_path, registr
     assert len({*kept[0], *kept[1]}) == 120
 
 
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor")
+def test_each_of_two_workers_on_two_processors_keeps_to_its_own(tmp_path, registry):
+    allowed = os.sched_getaffinity(0)
+    two = set(sorted(allowed)[:2])
+    os.sched_setaffinity(0, two)
+    try:
+        with running(tmp_path, registry, f"embedded:{tmp_path / 'state'}") as server:
+            appender, *workers = server.children
+            assert os.sched_getaffinity(appender) == two
+            assert [os.sched_getaffinity(worker) for worker in workers] == [{cpu} for cpu in sorted(two)]
+            os.kill(workers[1], signal.SIGKILL)
+            server.said_until("is ready again")
+            assert [os.sched_getaffinity(again) for again in server.children[2:]] == [{max(two)}]
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
 def test_a_process_that_is_killed_is_started_anew_and_nothing_acknowledged_is_lost(tmp_path, registry, store):
     with running(tmp_path, registry, store) as server:
         for number in range(4):

@@ -24,6 +24,7 @@ from typing import Final, NoReturn
 
 from heptad.errors import HeptadError, StateError
 from heptad.run.follow import following
+from heptad.run.processors import keep_to_one
 from heptad.run.profile import Profile
 from heptad.run.serve import Say, aloud, appending, champion, predictions_of
 from heptad.run.target import Target
@@ -79,6 +80,7 @@ def serve(
             say,
             WallClock() if profile.clock == "wall" else SharedClock(0),
             stack.enter_context(Peers(workers)),
+            workers,
         )
         watch = _Watch(say)
         watch.start("appender", crew.append)
@@ -103,6 +105,7 @@ class _Crew:
     say: Say
     clock: Clock
     peers: Peers
+    workers: int
 
     def append(self, ready: Callable[[], None]) -> None:
         """Take events from the others, until told to stop."""
@@ -120,6 +123,7 @@ class _Crew:
         """Answer requests on a socket, until told to stop."""
 
         def answer(ready: Callable[[], None]) -> None:
+            keep_to_one(number, self.workers)
             plan, system = self.target.system.plan, self.target.system
             intake = RemoteIntake(self.gate)
             _caught_up(intake)
