@@ -28,29 +28,47 @@ _KINDS: Final[dict[str, type[HeptadError]]] = {kind.__name__: kind for kind in (
 
 
 class Line:
-    """One end of a connection: sends what is queued from a thread of its own, and hands on what comes."""
+    """One end of a connection: what the other end has no room for waits for a thread, what comes is handed on by one."""
 
     def __init__(
         self, connection: socket.socket, hear: Callable[[Any], None], gone: Callable[[], None]
     ) -> None:
         self._connection, self._hear, self._gone = connection, hear, gone
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._saying = threading.Lock()
+        self._behind = 0  #: messages queued and not yet sent
         for work in (self._send, self._receive):
             threading.Thread(target=work, name="heptad-line", daemon=True).start()
 
     def say(self, message: Any) -> None:
-        """Queue a message; it is lost where the other end is gone."""
+        """Send a message, without waiting for the other end; it is lost where that is gone."""
         body = _ENCODE(message)
-        self._queue.put(_LENGTH.pack(len(body)) + body)
+        data = _LENGTH.pack(len(body)) + body
+        with self._saying:
+            rest = data if self._behind else data[self._sent(data) :]
+            if rest:
+                self._behind += 1
+                self._queue.put(rest)
 
     def close(self) -> None:
         """Send what is queued, then hang up."""
         self._queue.put(None)
 
+    def _sent(self, data: bytes) -> int:
+        """How many bytes there was room for."""
+        try:
+            return self._connection.send(data, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            return len(data)  # the receiving thread sees it too
+
     def _send(self) -> None:
         try:
             while (message := self._queue.get()) is not None:
                 self._connection.sendall(message)
+                with self._saying:
+                    self._behind -= 1
             self._connection.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # the receiving thread sees it too

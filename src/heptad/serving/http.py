@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -107,7 +108,7 @@ def app(
             Route(PATH, routes.openapi),
             Route(routes.answering, routes.answer, methods=["POST"]),
             Route("/features", routes.features, methods=["POST"]),
-            Route(_EVENTS_PATH, routes.events, methods=["POST"]),
+            Route(_EVENTS_PATH, routes.no_stream, methods=["POST"]),
         ],
         exception_handlers=handling,
         lifespan=lifespan,
@@ -115,14 +116,18 @@ def app(
     asking = [route.path for route in inner.routes if isinstance(route, Route) and route.path != _EVENTS_PATH]
     paths = [*asking, *(f"/events/{stream}" for stream in service.streams)]
 
+    often: dict[str, Endpoint] = {routes.answering: routes.answer}
+    often |= {f"/events/{stream}": partial(routes.post, stream) for stream in service.streams}
+
     async def quick(scope: Any, receive: Any, send: Any) -> None:
         """What is asked most goes without routes and their middleware, which take as long as the rest of HTTP."""
-        if scope["type"] != "http" or scope["path"] != routes.answering or scope["method"] != "POST":
+        endpoint = often.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if endpoint is None:
             await inner(scope, receive, send)
             return
         request = Request(scope, receive)
         try:
-            response = await routes.answer(request)
+            response = await endpoint(request)
         except (HeptadError, HTTPException) as error:
             kind = HeptadError if isinstance(error, HeptadError) else HTTPException
             response = await handling[kind](request, error)
@@ -230,11 +235,12 @@ class _Routes:
             }
         )
 
-    async def events(self, request: Request) -> Response:
+    async def no_stream(self, request: Request) -> Response:
+        """A post to a stream that there is does not come here."""
+        raise HTTPException(404, f"one of {', '.join(self._service.streams)}")
+
+    async def post(self, stream: str, request: Request) -> Response:
         """Acknowledged when the events are on disk and in the state: the next answer knows them."""
-        stream = request.path_params["stream"]
-        if stream not in self._service.streams:
-            raise HTTPException(404, f"one of {', '.join(self._service.streams)}")
         body = decoded(_EVENTS, await body_of(request, self._limit))
         rows = body if isinstance(body, list) else [body]
         if len(rows) > ROWS_LIMIT:

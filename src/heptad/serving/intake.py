@@ -64,7 +64,8 @@ class LocalIntake:
     def __init__(
         self, plan: Plan, log: Log, store: Store, clock: Clock, dead_letters: DeadLetters | None = None
     ) -> None:
-        self._plan, self._log, self._store, self._clock = plan, log, store, clock
+        self._plan, self._log, self._store = plan, log, store
+        self._clock, self._moved = clock, clock if isinstance(clock, Moving) else None
         self._dead_letters = dead_letters
         self._writer = self._begun()
         self._mending = Mending(self._mend, "heptad-mend-log")
@@ -80,8 +81,8 @@ class LocalIntake:
             if self._log.failed:
                 self._mending.ask()
             of = self._plan.stream(stream)
-            if isinstance(self._clock, Moving) and of.time is not None and not of.is_table:
-                self._clock.advance_to(max(row[of.time.name] for row in rows))
+            if self._moved is not None and of.time is not None and not of.is_table:
+                self._moved.advance_to(max(row[of.time.name] for row in rows))
             return self._writer.post(stream, rows)
 
     def warm(self) -> None:

@@ -18,7 +18,7 @@ from heptad.streams.log import Log
 #: Bytes that may wait for the disk; what is decided beyond them is answered and not logged.
 BEHIND: Final = 64 << 20
 #: Seconds for which decisions are gathered, so that many share one write and one sync.
-GATHERED: Final = 0.02
+GATHERED: Final = 0.1
 
 
 class _Waiting(NamedTuple):

@@ -1,4 +1,4 @@
-"""Events in: durable in the log, applied to the state, then acknowledged; one thread applies for all."""
+"""Events in: durable in the log, applied to the state, then acknowledged."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class Wake(Enum):
     """Why the writing thread wakes up without a post."""
 
     DOUBT = auto()
+    LATER = auto()  #: something is to be done at a time that was not known before
     END = auto()
 
 
@@ -37,6 +38,9 @@ class Posted(NamedTuple):
 
 class Writer:
     """Appends and applies. Posts that come together share one write, one sync and one commit.
+
+    The thread that made a post durable applies it too, since one that has to be woken comes late on a busy machine.
+    While somebody waits for the disk, or for a clock, or the store fails, a thread of the writer's own does.
 
     ``applier_of`` makes the applier, given the function that watches its steps. When a post's future is done
     its events are durable and applied (or pending, or refused by the rules of the log): the next read sees
@@ -51,6 +55,7 @@ class Writer:
         self._appender = appender
         self._verdicts: dict[int, str] = {}
         self._open_posts: set[Future[Posted]] = set()
+        self._applying = threading.Lock()
         self._waiting: queue.SimpleQueue[tuple[range, Future[Posted]] | Wake] = queue.SimpleQueue()
         self._doubted = False  #: until the applier has looked
         self._doubted_at = -_LONGEST_SECONDS
@@ -97,6 +102,13 @@ class Writer:
         error = offsets.exception()
         if error is not None:
             done.set_exception(error)
+        elif self.failure is None and self._appender.idle and self._applying.acquire(blocking=False):
+            try:
+                self._apply([(offsets.result(), done)])
+            finally:
+                self._applying.release()
+            if self._patience() is not None:
+                self._waiting.put(Wake.LATER)
         else:
             self._waiting.put((offsets.result(), done))
 
@@ -122,19 +134,23 @@ class Writer:
             while not self._waiting.empty():
                 group.append(self._waiting.get())
             open_ = Wake.END not in group
-            asked = [item for item in group if not isinstance(item, Wake)]
-            if self._doubted:
-                self._applier.doubt()
-            try:
-                self._applier.apply()
-                self.failure = None
-            except Exception as error:
-                self.failure = error
-            self._doubted = False
-            for offsets, done in asked:
-                self._answer(offsets, done)
-            if not self._open_posts:
-                self._verdicts.clear()  # of posts that were told of a failure, and applied since
+            with self._applying:
+                self._apply([item for item in group if not isinstance(item, Wake)])
+
+    def _apply(self, asked: Sequence[tuple[range, Future[Posted]]]) -> None:
+        """Apply what the log holds, and answer these posts; one thread at a time."""
+        if self._doubted:
+            self._applier.doubt()
+        try:
+            self._applier.apply()
+            self.failure = None
+        except Exception as error:
+            self.failure = error
+        self._doubted = False
+        for offsets, done in asked:
+            self._answer(offsets, done)
+        if not self._open_posts:
+            self._verdicts.clear()  # of posts that were told of a failure, and applied since
 
     def _patience(self) -> float | None:
         """Seconds until there is something to do without a post: a pending event comes due, or a retry."""

@@ -108,6 +108,11 @@ class Appender:
             self._waiting.append((stamp, done))
             return done
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be written."""
+        return self._log.pending_bytes == 0
+
     def now(self) -> int:
         """The deployment's time as an applier may take it: every record that arrived before it is in the log.
 

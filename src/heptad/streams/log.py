@@ -322,6 +322,10 @@ class Log:
 
     def _frames(self, start: int, stop: int) -> Iterator[Frame]:
         """The frames that hold ``[start, stop)``, in order; StateError where one of them is not whole."""
+        newest = None if self._tail is None else self._tail.newest
+        if newest is not None and newest.first <= start < stop:
+            yield newest  # as most reads beside an appender: no file is opened for what is in memory
+            start = newest.end
         segments = self._segments
         index = bisect_right(segments, start, key=lambda segment: segment.first) - 1
         while start < stop:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,6 +11,9 @@ from heptad.errors import StateError
 from heptad.streams.files import FileLayer
 from heptad.streams.frame import Frame, Int64s, encode, find_later
 from heptad.streams.segment import HEADER_BYTES, Segment, scan
+
+#: The largest frame that is kept in memory for those who read what was just appended.
+NEWEST_BYTES: Final = 1 << 20
 
 
 class Tail:
@@ -19,6 +24,7 @@ class Tail:
         last = whole_end(files, segment)
         self.segment = segment
         self.end, self.position, self.arrival = segment.first, HEADER_BYTES, segment.arrival
+        self.newest: Frame | None = None  #: what was appended last, from memory, where it is small
         self._file = files.open(segment.path)
         try:
             if last is not None:
@@ -43,6 +49,8 @@ class Tail:
         self._file.sync()
         first, self.end = self.end, self.end + len(arrivals)
         self.segment.remember(first, self.position)
+        whole = Frame(first, self.end, self.position, len(data), data, 0)
+        self.newest = whole if len(data) <= NEWEST_BYTES else None
         self.position += len(data)
         self.arrival = int(arrivals[-1])
         return first

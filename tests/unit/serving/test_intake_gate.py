@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from concurrent.futures import Future
 from contextlib import closing
 
 import pytest
 
 from heptad.errors import DataError, StateError
-from heptad.serving.gate import Gate
+from heptad.serving.gate import Gate, Line
 from heptad.serving.intake import LocalIntake
 from heptad.serving.remote import RemoteIntake
 from heptad.serving.writer import Posted
@@ -108,6 +110,28 @@ def test_a_gate_that_goes_leaves_no_post_waiting(path):
     with pytest.raises(StateError, match="post them again under the same ids"):
         post.result()
     remote.close()
+
+
+def test_nobody_waits_for_an_end_that_does_not_listen_and_nothing_is_lost_or_out_of_order():
+    here, there = socket.socketpair()
+    heard, every = [], threading.Event()
+    line = Line(here, lambda message: None, lambda: None)
+    said = [[number, "x" * 1_000] for number in range(2_000)]  # more than the system's buffers hold
+    for message in said:
+        line.say(message)
+    assert line._behind > 0
+
+    def hear(message):
+        heard.append(message)
+        if len(heard) == len(said) + 1:
+            every.set()
+
+    other = Line(there, hear, lambda: None)
+    line.say("the last")
+    assert every.wait(60)
+    assert heard == [*said, "the last"]
+    line.close()
+    other.close()
 
 
 def test_a_shared_clock_is_moved_ahead_only():

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from contextlib import closing
+
 import pytest
 
 from heptad.errors import DataError, StateError
@@ -10,9 +14,10 @@ from heptad.state.stores.memory import MemoryStore
 from heptad.state.tally import TallyReader
 from heptad.streams.appender import Appender
 from heptad.streams.applier import Applier
-from heptad.streams.clock import ReplayClock
+from heptad.streams.clock import ReplayClock, WallClock
 from heptad.streams.log import Log
 from heptad.testing.tiny_service import START, sale, tiny
+from heptad.times import SECOND
 
 PLAN = tiny.plan
 
@@ -78,3 +83,59 @@ def test_a_row_that_does_not_fit_is_refused_before_it_is_logged(parts):
     with pytest.raises(DataError, match=r"Sale\.user"):
         writer.post("Sale", [rows(1)[0] | {"user": 1.5}])
     assert writer.post("Sale", rows(2)).result().offsets == range(1)
+
+
+def applied_by(writer) -> list[str]:
+    """The names of the threads that will have applied, one for each commit."""
+    names, watch = [], writer.applier._watch
+
+    def watching(step):
+        names.append(threading.current_thread().name)
+        watch(step)
+
+    writer.applier._watch = watching
+    return names
+
+
+def test_the_thread_that_made_a_post_durable_applies_it(parts):
+    writer, _, counts = parts
+    names = applied_by(writer)
+    for number in range(3):
+        assert writer.post("Sale", rows(number)).result().verdicts == ["accepted"]
+    assert names == ["heptad-log-commit"] * 3
+    assert counts() == [3.0]
+
+
+def test_the_disk_does_not_wait_for_states_while_somebody_waits_for_the_disk(parts, monkeypatch):
+    writer, _, _ = parts
+    names = applied_by(writer)
+    monkeypatch.setattr(Appender, "idle", False)
+    writer.post("Sale", rows(1)).result()
+    assert names == ["heptad-writer"]
+
+
+def test_a_store_that_fails_is_tried_by_the_writers_own_thread(parts):
+    writer, store, _ = parts
+    store.broken = True
+    with pytest.raises(StateError, match="safe in the log"):
+        writer.post("Sale", rows(1)).result()
+    names = applied_by(writer)
+    store.broken = False
+    writer.post("Sale", rows(2)).result()
+    assert set(names) == {"heptad-writer"}
+
+
+def test_what_waits_for_the_clock_enters_without_another_post(tmp_path):
+    """A post that the disk's thread applies tells the writer's own when to look again."""
+    with Log.open(tmp_path) as log, closing(MemoryStore(PLAN.state_hash)) as store:
+        clock = WallClock()
+        appender = Appender(PLAN, log, clock)
+        writer = Writer(appender, lambda watch: Applier(PLAN, log, store, appender, watch=watch))
+        soon = [sale(1, clock.now() + SECOND // 5, 1, "p00", 5.0)]
+        assert writer.post("Sale", soon).result().verdicts == ["pending"]
+        until = time.monotonic() + 30
+        while writer.applier.meta.pending_from is not None and time.monotonic() < until:
+            time.sleep(0.01)
+        assert writer.applier.meta.pending_from is None
+        assert writer.applier.meta.frontier == soon[0]["ts"]
+        writer.close()
