@@ -32,7 +32,8 @@ from heptad.times import duration
 )
 @click.option(
     "--workers", default=1, show_default=True, type=click.IntRange(1, 64), metavar="N",
-    help="Processes that answer; with more than one, another process appends the events.",
+    help="Processes that answer; with more than one, another process appends the events. As many as there are processors "
+    "keep to one each.",
 )  # fmt: skip
 @click.option(
     "--fresh", is_flag=True, help="Begin with an empty log and state instead of those of the last time."

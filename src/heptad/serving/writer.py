@@ -79,7 +79,8 @@ class Writer:
         except BaseException as error:
             done.set_exception(error)  # nobody has it, but `close` may be waiting for it
             raise
-        durable.add_done_callback(lambda offsets: self._durable(offsets, done))
+        poster = threading.get_ident()
+        durable.add_done_callback(lambda offsets: self._durable(offsets, done, poster))
         return done
 
     def doubt(self) -> None:
@@ -98,11 +99,13 @@ class Writer:
         self._waiting.put(Wake.END)
         self._thread.join()  # again and again, without harm
 
-    def _durable(self, offsets: Future[range], done: Future[Posted]) -> None:
+    def _durable(self, offsets: Future[range], done: Future[Posted], poster: int) -> None:
+        """On the disk's thread; on the poster's where the disk was quicker, which has better things to do than apply."""
         error = offsets.exception()
+        mine = threading.get_ident() != poster and self.failure is None and self._appender.idle
         if error is not None:
             done.set_exception(error)
-        elif self.failure is None and self._appender.idle and self._applying.acquire(blocking=False):
+        elif mine and self._applying.acquire(blocking=False):
             try:
                 self._apply([(offsets.result(), done)])
             finally:
