@@ -101,12 +101,14 @@ class Encoder:
         return tuple(found)
 
     def transform(self, columns: Columns) -> Matrix:
-        """The float64 matrix (n, len(names)) of these rows; columns not asked for are ignored."""
+        """The float64 matrix (n, len(names)) of these rows, a column after the other in memory; columns not asked for
+        are ignored.
+        """
         if not self.kinds:
             raise DataError("encoder", "at least one column", "none", "declare a feature")
         first = next(iter(self.kinds))
         rows = len(_column(columns, first))
-        matrix = np.zeros((rows, self._width))
+        matrix = np.zeros((self._width, rows)).T
         position = 0
         for name, kind in self.kinds.items():
             values = _column(columns, name)

@@ -78,7 +78,7 @@ class GBDT:
             "verbosity": -1,
         }
         rows = lightgbm.Dataset(
-            np.ascontiguousarray(x),
+            x,
             label=y,
             weight=weight,
             categorical_feature=settings["categorical"],

@@ -59,7 +59,8 @@ class Wrapped:
 
     def predict_proba(self, x: Matrix) -> Vector:
         """The probability of 1 for each row, (n,)."""
-        given = np.asarray(self._fitted.predict_proba(x), dtype=np.float64)
+        rows = np.ascontiguousarray(x)  # in one layout always: products may add in the order of memory
+        given = np.asarray(self._fitted.predict_proba(rows), dtype=np.float64)
         found = given[:, 1] if given.ndim == 2 and given.shape[1] == 2 else given
         if found.shape != (len(x),) or not ((found >= 0) & (found <= 1)).all():
             raise DataError(

@@ -48,11 +48,13 @@ class Lanes:
         waited: Callable[[float], None] = _unheard,
     ) -> None:  # fmt: skip
         self._waited, self._together = waited, together
-        self._pool = ThreadPoolExecutor(most, thread_name_prefix="heptad-answer")
-        self._most, self._patience = most, patience
+        self._threads = [ThreadPoolExecutor(1, thread_name_prefix="heptad-answer") for _ in range(most)]
+        #: those that have nothing to do, the last one to return at the end: the next answer finds its memory in the caches
+        self._idle = list(self._threads)
+        self._patience = patience
         self._waiting: deque[_Job] = deque()
-        self._running: set[asyncio.Future[Any]] = set()  #: the first of each call that has not returned
-        self._awaited: set[asyncio.Future[Any]] = set()  #: of these, those that the next one waits for
+        #: the first of each call that has not returned and that the next one waits for
+        self._awaited: set[asyncio.Future[Any]] = set()
 
     def run(self, function: Function, item: Any) -> asyncio.Future[Any]:
         """What the function gives for the item, once it is its turn; one that is cancelled before is left out.
@@ -65,19 +67,19 @@ class Lanes:
         return future
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for thread in self._threads:
+            thread.shutdown(wait=False, cancel_futures=True)
 
     def _next(self) -> None:
-        while self._waiting and not self._awaited and len(self._running) < self._most:
+        while self._waiting and not self._awaited and self._idle:
             jobs = self._taken()
             if not jobs:
                 continue
-            loop, first = asyncio.get_running_loop(), jobs[0].future
-            self._running.add(first)
+            loop, first, thread = asyncio.get_running_loop(), jobs[0].future, self._idle.pop()
             self._awaited.add(first)
             patience = self._patience * (1 + len(jobs)) / 2
             timer = loop.call_later(patience, self._await_no_more, first)
-            self._pool.submit(self._work, loop, jobs, timer)
+            thread.submit(self._work, loop, jobs, timer, thread)
 
     def _taken(self) -> list[_Job]:
         """The next that wait for one function; none where nobody waits for them any more."""
@@ -94,8 +96,10 @@ class Lanes:
         self._awaited.discard(future)
         self._next()
 
-    def _work(self, loop: asyncio.AbstractEventLoop, jobs: list[_Job], timer: asyncio.TimerHandle) -> None:
-        """On a thread of the pool."""
+    def _work(
+        self, loop: asyncio.AbstractEventLoop, jobs: list[_Job], timer: asyncio.TimerHandle, thread: ThreadPoolExecutor,
+    ) -> None:  # fmt: skip
+        """On that thread."""
         now = time.perf_counter()
         for job in jobs:
             self._waited(now - job.since)
@@ -104,13 +108,14 @@ class Lanes:
             set_outcomes = partial(_set_results, list(zip(jobs, outcomes, strict=True)))
         except BaseException as error:
             set_outcomes = partial(_set_error, jobs, error)
-        loop.call_soon_threadsafe(self._returned, jobs[0].future, timer, set_outcomes)
+        loop.call_soon_threadsafe(self._returned, jobs[0].future, timer, thread, set_outcomes)
 
     def _returned(
-        self, first: asyncio.Future[Any], timer: asyncio.TimerHandle, set_outcomes: Callable[[], None]
-    ) -> None:
+        self, first: asyncio.Future[Any], timer: asyncio.TimerHandle, thread: ThreadPoolExecutor,
+        set_outcomes: Callable[[], None],
+    ) -> None:  # fmt: skip
         timer.cancel()
-        self._running.discard(first)
+        self._idle.append(thread)
         set_outcomes()
         self._await_no_more(first)
 

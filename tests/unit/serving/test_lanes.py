@@ -69,6 +69,14 @@ def test_one_that_waits_keeps_the_next_from_nothing_and_no_more_than_so_many_beg
     tried(trying, most=3, patience=0.001)
 
 
+def test_the_thread_that_was_there_last_answers_next():
+    async def trying(lanes):
+        names = [await lanes.run(each(lambda _: threading.current_thread().name), i) for i in range(6)]
+        assert len(set(names)) == 1
+
+    tried(trying, most=4, patience=LONG)
+
+
 def test_each_says_how_long_it_waited():
     release, waits, least = threading.Event(), [], []
 

@@ -43,9 +43,9 @@ class Forest:
 
     def predict_proba(self, x: Matrix) -> Vector:
         """The probability of 1 for each row of x, (n, d) float64; a row's answer does not depend on the others."""
-        rows = np.require(x, np.float64, ["C", "W"])  # one type, so one compiled kernel
-        out = np.empty(len(rows))
-        probabilities(self._trees, self._sigmoid, self._bitmaps, rows, out)
+        columns = np.require(x.T, np.float64, ["C", "W"])  # one type, so one compiled kernel
+        out = np.empty(len(x))
+        probabilities(self._trees, self._sigmoid, self._bitmaps, columns, out)
         return out
 
 

@@ -1,8 +1,7 @@
 """A few hundred rows down every tree at once: a set of rows is a bitmap, a test splits it by two ANDs.
 
 Rows are taken 512 at a time. First every distinct test of the forest is answered for all of them: one bitmap per
-test. Values are ranked among the thresholds of their column, and the rows that pass ``x <= threshold`` number j are
-those of rank j or less: a running OR. For a categorical column, a code's bits by test are turned into a test's bits
+test, eight comparisons at once; where 64 rows hold one value, as in a user's columns, with one comparison. For a categorical column, a code's bits by test are turned into a test's bits
 by row, 64 × 64 at a time. Then each tree is gone through node by node, without a branch: the rows that reach a node,
 AND the test, are those of its left child. The leaf of every row comes from the bitmaps of the leaves, transposed.
 Sums are added in float64, tree after tree, as LightGBM adds them.
@@ -20,6 +19,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from heptad.models.trees.words import halved, pass_word, split
+
 #: Rows taken together, and the words of their bitmap: one register of 512 bits.
 ROWS, WORDS = 512, 8
 #: The most leaves of a tree that goes by bitmaps: the number of a leaf is one byte.
@@ -28,6 +29,7 @@ MOST_LEAVES = 256
 FEW = 16
 #: LightGBM takes what is this near to 0 for 0: a float32 constant.
 _TINY = float(np.float32(1e-35))
+_ALL, _NONE = np.uint64(2**64 - 1), np.uint64(0)
 
 
 class Trees(NamedTuple):
@@ -64,13 +66,13 @@ class Trees(NamedTuple):
 
 @numba.njit(cache=True, nogil=True)
 def probabilities(trees, sigmoid, bitmaps, x, out):  # type: ignore[no-untyped-def]
-    """1 / (1 + exp(-sigmoid · sum)) of each row of x, float64 (n, d), into ``out`` (n,).
+    """1 / (1 + exp(-sigmoid · sum)) of each of n rows, whose columns are x, float64 (d, n), into ``out`` (n,).
 
     ``bitmaps``: whether every tree has `MOST_LEAVES` leaves at most.
     """
-    holds = np.empty((trees.test_first[-1], min(WORDS, (len(x) + 63) // 64)), np.uint64)
-    for first in range(0, len(x), ROWS):
-        rows = min(ROWS, len(x) - first)
+    holds = np.empty((trees.test_first[-1], min(WORDS, (len(out) + 63) // 64)), np.uint64)
+    for first in range(0, len(out), ROWS):
+        rows = min(ROWS, len(out) - first)
         sums = out[first : first + rows]
         sums[:] = 0.0
         _answer(trees, x, first, rows, holds)
@@ -85,38 +87,32 @@ def probabilities(trees, sigmoid, bitmaps, x, out):  # type: ignore[no-untyped-d
 @numba.njit(cache=True, nogil=True)
 def _answer(trees, x, first, rows, holds):  # type: ignore[no-untyped-def]
     """Which rows pass each test: bit i of ``holds[test]`` is row first + i."""
-    holds[:] = 0
     words = holds.shape[1]
-    column, rank = np.empty(ROWS), np.empty(ROWS, np.int32)
+    column = np.zeros(ROWS)
     for g in range(len(trees.group_of)):
-        begin, end = trees.group_first[g], trees.group_first[g + 1]
         of, nan_as, zero_as = trees.group_of[g], trees.nan_as[g], trees.zero_as[g]
         for i in range(rows):
-            v = x[first + i, of]
+            v = x[of, first + i]
             v = nan_as if math.isnan(v) else v
             column[i] = zero_as if abs(v) <= _TINY else v
-            rank[i] = begin
-        size = end - begin
-        while size > 1:  # all rows take the same steps, so that LLVM does eight of them at a time
-            half = size >> 1
-            for i in range(rows):
-                passes = column[i] <= trees.thresholds[rank[i] + half - 1]
-                rank[i] += np.int32(half) * np.int32(not passes)
-            size -= half
-        for i in range(rows):
-            rank[i] += np.int32(not column[i] <= trees.thresholds[rank[i]])  # NaN passes none
-        for i in range(rows):
-            if rank[i] < end:
-                holds[rank[i], i >> 6] |= np.uint64(1) << np.uint64(i & 63)
-        for j in range(begin + 1, end):
-            for w in range(words):
-                holds[j, w] |= holds[j - 1, w]
+        column[rows:] = column[rows - 1]
+        for w in range(words):
+            begin, one = 64 * w, column[64 * w]
+            alike = True
+            for i in range(begin, begin + 64):
+                alike &= column[i] == one
+            if alike:  # a user's columns, those of the moment: no need to look at each row
+                for j in range(trees.group_first[g], trees.group_first[g + 1]):
+                    holds[j, w] = _ALL if one <= trees.thresholds[j] else _NONE
+            else:
+                for j in range(trees.group_first[g], trees.group_first[g + 1]):
+                    pass_word(holds, j, w, column, trees.thresholds[j])
     place, square = np.zeros(ROWS, np.int64), np.empty(64, np.uint64)
     for c in range(len(trees.coded)):
         begin, codes = trees.test_first[c], trees.codes[c]
         blocks = (trees.test_first[c + 1] - begin) >> 6
         for i in range(rows):
-            v = x[first + i, trees.coded[c]]
+            v = x[trees.coded[c], first + i]
             code = int(v) if -1.0 < v < codes else codes  # NaN is neither
             place[i] = trees.member_first[c] + blocks * code
         for b in range(blocks):
@@ -167,9 +163,12 @@ def _split(trees, holds, sums):  # type: ignore[no-untyped-def]
         begin = trees.node_first[t]
         nodes = trees.node_first[t + 1] - begin
         for w in range(words):
-            sets[0, w] = ~np.uint64(0)
+            sets[0, w] = _ALL
         for n in range(nodes):
             test, left, right = trees.test[begin + n], trees.child[begin + n, 1], trees.child[begin + n, 0]
+            if words == WORDS:
+                split(sets, n, holds, test, left, right)
+                continue
             for w in range(words):
                 here, passed = sets[n, w], holds[test, w]
                 sets[left, w] = here & passed
@@ -189,6 +188,9 @@ def _leaf_bits(sets, leaves, bits, words):  # type: ignore[no-untyped-def]
             bits[k, w] = 0
             sets[leaves, w] = 0  # the partner of an odd last one
         leaves = (leaves + 1) >> 1
+        if words == WORDS:
+            halved(sets, leaves, bits, k)
+            continue
         for i in range(leaves):
             for w in range(words):
                 odd = sets[2 * i + 1, w]

@@ -115,6 +115,16 @@ def test_batches_do_not_matter(text, seed):
         np.testing.assert_array_equal(forest.predict_proba(x[:rows]), expected[:rows])
 
 
+@given(models(most=40), st.lists(st.tuples(cells, st.integers(1, 2 * ROWS // 3)), min_size=1, max_size=6))
+def test_many_rows_alike_in_a_column(text, runs):
+    alike = np.concatenate([np.full(length, value) for value, length in runs])
+    x = np.column_stack(
+        [np.roll(alike, 64 * column) for column in range(WIDTH - 1)] + [np.arange(len(alike)) % 5 - 1.0]
+    )
+    expected = answers(lightgbm.Booster(model_str=text), x)
+    np.testing.assert_array_equal(Forest.read(text, WIDTH).predict_proba(x), expected)
+
+
 def chain(leaves):
     """The deepest tree there is: every node splits off one leaf."""
     nodes = range(leaves - 1)
