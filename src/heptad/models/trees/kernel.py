@@ -1,10 +1,11 @@
 """A few hundred rows down every tree at once: a set of rows is a bitmap, a test splits it by two ANDs.
 
 Rows are taken 512 at a time. First every distinct test of the forest is answered for all of them: one bitmap per
-test, eight comparisons at once; where 64 rows hold one value, as in a user's columns, with one comparison. For a categorical column, a code's bits by test are turned into a test's bits
-by row, 64 × 64 at a time. Then each tree is gone through node by node, without a branch: the rows that reach a node,
-AND the test, are those of its left child. The leaf of every row comes from the bitmaps of the leaves, transposed.
-Sums are added in float64, tree after tree, as LightGBM adds them.
+test, eight rows with one comparison; where 64 rows hold one value, as in a user's columns, one does for all. For a
+categorical column, a code's bits by test are turned into a test's bits by row, 64 × 64 at a time. Then each tree is
+gone through node by node, without a branch: the rows that reach a node, AND the test, are those of its left child. The
+leaf of every row comes from the bitmaps of the leaves, transposed. Sums are added in float64, tree after tree, as
+LightGBM adds them.
 
 It is QuickScorer (Lucchese et al., SIGIR 2015) with the roles of rows and leaves changed: there a bitmap holds the
 leaves that one row may still reach, and only the tests that fail are visited.

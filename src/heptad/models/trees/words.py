@@ -1,6 +1,7 @@
 """Eight words at a time: what LLVM does not join by itself, told to it as vectors of 512 bits.
 
 They are plain LLVM instructions, so every processor runs them: one register where it has 512 bits, two or four where not.
+Who changes this file changes `heptad.models.trees.kernel` too: numba's cache looks at the file of a kernel alone.
 """
 
 from __future__ import annotations
