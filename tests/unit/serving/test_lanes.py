@@ -69,12 +69,27 @@ def test_one_that_waits_keeps_the_next_from_nothing_and_no_more_than_so_many_beg
     tried(trying, most=3, patience=0.001)
 
 
-def test_the_thread_that_was_there_last_answers_next():
-    async def trying(lanes):
-        names = [await lanes.run(each(lambda _: threading.current_thread().name), i) for i in range(6)]
-        assert len(set(names)) == 1
+def test_the_thread_that_returned_last_answers_next():
+    release, begun = [threading.Event(), threading.Event()], threading.Semaphore(0)
 
-    tried(trying, most=4, patience=LONG)
+    def named(number):
+        begun.release()
+        if number < len(release):
+            release[number].wait(LONG)
+        return threading.get_ident()
+
+    async def trying(lanes):
+        asked = [lanes.run(each(named), 0), lanes.run(each(named), 1)]
+        for _ in asked:
+            await asyncio.to_thread(begun.acquire)
+        names = []
+        for number, one in enumerate(asked):
+            release[number].set()
+            names.append(await one)
+        assert names[0] != names[1]
+        assert await lanes.run(each(named), 2) == names[1]
+
+    tried(trying, most=3, patience=0.001)
 
 
 def test_each_says_how_long_it_waited():
