@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
+import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -71,13 +72,15 @@ class ItemKNN:
 
     def scores(self, histories: Histories) -> Matrix:
         """(n, len(items)); 0 where no item of the history is a neighbour."""
-        rows = [self._row(history) for history in histories]
-        return np.stack(rows) if rows else np.empty((0, len(self._vocabulary)))
+        scores = np.zeros((len(histories), len(self._vocabulary)))
+        for row, history in zip(scores, histories, strict=True):
+            _add(self._start, self._target, self._similarity, self._vocabulary.known(history), row)
+        return scores
 
     def score(self, histories: Histories, items: Sequence[Ids]) -> list[Vector]:
         """For each history the scores of the given items; NaN for an unknown item."""
-        pairs = zip(histories, items, strict=True)
-        return [self._vocabulary.select(self._row(history), ids) for history, ids in pairs]
+        pairs = zip(self.scores(histories), items, strict=True)
+        return [self._vocabulary.select(row, ids) for row, ids in pairs]
 
     def top(
         self, histories: Histories, k: int, exclude: Histories | None = None
@@ -100,11 +103,10 @@ class ItemKNN:
         lists = (saved["start"], saved["target"], saved["similarity"])
         return cls(Vocabulary(saved["items"]), *lists, int(saved["trained_through"]))
 
-    def _row(self, history: Ids) -> Vector:
-        pieces = [slice(self._start[j], self._start[j + 1]) for j in self._vocabulary.known(history)]
-        if not pieces:
-            return np.zeros(len(self._vocabulary))
-        target = np.concatenate([self._target[piece] for piece in pieces])
-        similarity = np.concatenate([self._similarity[piece] for piece in pieces])
-        totals = np.bincount(target, weights=similarity, minlength=len(self._vocabulary))
-        return totals.astype(np.float64, copy=False)
+
+@numba.njit(cache=True, nogil=True)
+def _add(start, target, similarity, codes, row):  # type: ignore[no-untyped-def]
+    """Add to ``row`` what the items ``codes`` say, one after the other."""
+    for code in codes:
+        for i in range(start[code], start[code + 1]):
+            row[target[i]] += similarity[i]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heptad.online.index import Keys, distinct
-from heptad.plan.batch import Column
+from heptad.plan.batch import Column, Different
 from heptad.state.keys import encode_rows
 from heptad.state.read import Query, combine
 
@@ -78,6 +78,8 @@ def plain(keys: Keys) -> list[Any]:
 def code(column: Column) -> Coded:
     """A column's distinct values in order of appearance, and which of them each row holds."""
     n = len(column.values)
+    if type(column) is Different:
+        return Coded(column.values if column.values.dtype == np.int64 else column.values.tolist(), None)
     if n > 1 and column.values.strides == column.valid.strides == (0,) and column.valid[0]:
         one = column.values[:1]
         values = one.copy() if one.dtype == np.int64 else one.tolist()

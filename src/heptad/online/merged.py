@@ -25,12 +25,31 @@ _Commit = tuple[bytes, int]  #: generation and number
 _NONE: Final = object()
 
 
-class Found(NamedTuple):
-    """What is held of the keys asked: rows (k, words), and the places of those that are not known, whose rows are
-    to be filled in."""
+class Asked(NamedTuple):
+    """Rows asked for: those of a query of a group, of the records of these keys."""
 
+    group: int
+    query: Reading
+    values: Keys
+
+
+class Found(NamedTuple):
+    """What is held of the k keys asked: key i has row ``rows[i]`` of ``words``. ``lacking`` are the places of those that
+    are not known, which `with_those` brings. What is held is never written again, so it is not copied."""
+
+    words: Ints
     rows: Ints
     lacking: list[int]
+
+    def with_those(self, fresh: Ints) -> Found:
+        """The same with the rows that were lacking."""
+        words = self.taken()
+        words[self.lacking] = fresh
+        return Found(words, np.arange(len(words)), [])
+
+    def taken(self) -> Ints:
+        """(k, words): the row of each key; of those that are lacking, anything."""
+        return self.words.take(self.rows, axis=0, mode="clip")
 
 
 class Reading(Protocol):
@@ -92,21 +111,29 @@ class Merged:
         self._held: dict[tuple[int, type], _Held] = {}
         self._groups: dict[int, list[_Held]] = {}
 
-    def known(self, snapshot: Snapshot, group: int, query: Reading, values: Keys, t: int) -> Found:
+    def known(self, snapshot: Snapshot, asked: Sequence[Asked], t: int) -> list[Found]:
         """The rows of records as a read of the snapshot at ``t`` finds them, as far as they are held."""
-        place, since = query.place(t), self._of
+        since = self._of
         now = snapshot.generation, snapshot.number
         changed = None
         if since is not None and since != now and since[0] == now[0] and since[1] < now[1]:
             changed = snapshot.changed(since[1])  # without the lock: a server may be slow
         with self._lock:
             if self._forward(since, now, changed):
-                held = self._of_query(group, query, values)
-                if held.place != place:
-                    held.begin(place)
-                rows = held.index.find(values)
-                return Found(held.words.take(rows, axis=0, mode="clip"), (rows < 0).nonzero()[0].tolist())
-        return Found(np.empty((len(values), len(query.blank)), np.int64), list(range(len(values))))
+                return [self._found(*one, t) for one in asked]
+        return [
+            Found(
+                np.empty((1, len(query.blank)), np.int64), np.full(len(values), -1), list(range(len(values)))
+            )
+            for _, query, values in asked
+        ]
+
+    def _found(self, group: int, query: Reading, values: Keys, t: int) -> Found:
+        held, place = self._of_query(group, query, values), query.place(t)
+        if held.place != place:
+            held.begin(place)
+        rows = held.index.find(values)
+        return Found(held.words, rows, (rows < 0).nonzero()[0].tolist())
 
     def keep(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, NamedTuple, NoReturn, Protocol
+from typing import Any, Final, NamedTuple, NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from heptad.declare.types import Kind
 from heptad.errors import ReadError
 from heptad.online import index
+from heptad.online.facts import numbers_and_texts
 from heptad.online.keying import Coded, Keyed, code, keyed
-from heptad.online.merged import Merged
+from heptad.online.merged import Asked, Found, Merged
 from heptad.plan.assemble import Assembly, FactRead, GroupRead, missing
 from heptad.plan.batch import Column
 from heptad.plan.coding import LocalDictionary
@@ -28,6 +29,8 @@ from heptad.state.store import Meta, Snapshot, Store, check_forward
 from heptad.state.tallies import reader_of
 from heptad.state.tally import Counts
 from heptad.times import format_instant
+
+_FIRST: Final = np.zeros(1, np.int64)  #: the rows of a read of one
 
 
 class Clock(Protocol):
@@ -203,16 +206,16 @@ class Session:
         source, windows, merged = one.source, one.windows, self._reader.merged
         if found.valid[0]:
             values = found.values.tolist()
-            held = merged.known(self._snapshot, source.group, windows, values, self.t)
-            rows = held.rows
+            (held,) = merged.known(self._snapshot, [Asked(source.group, windows, values)], self.t)
+            words, rows = held.words, held.rows
             if held.lacking:
                 keys = encode_rows([(values[0],)])
                 (records,) = self._snapshot.many([(source.group, keys)])
-                rows = windows.rows(records, self.t)
-                merged.keep(self._snapshot, windows, values, keys, rows, self.t)
+                words, rows = windows.rows(records, self.t), _FIRST
+                merged.keep(self._snapshot, windows, values, keys, words, self.t)
         else:
-            rows = windows.blank[None]
-        (value,) = windows.query.together(rows, self.t)
+            words, rows = windows.blank[None], _FIRST
+        (value,) = windows.query.together(words, self.t, rows)
         return displayed(source, value, one.column.kind, _Values(self._snapshot))
 
 
@@ -246,11 +249,13 @@ class _Windows:
         words = read(self.query, records, t)
         return words if self._listed else self.query.together.ready(words)
 
-    def values(self, keys: Keyed, rows: NDArray[np.int64], t: int) -> list[Finalized]:
-        """The values that rows of a read show, of the rows held of its keys."""
-        states = keys.states(self.query, rows, self.blank)
+    def values(self, keys: Keyed, found: Found, t: int) -> list[Finalized]:
+        """The values that rows of a read show, of what is held of its keys."""
         together = self.query.together
-        return together(together.ready(states) if self._listed else states, t, keys.of)
+        if keys.lists is None and not keys.nulls:
+            return together(found.words, t, found.rows, keys.of)
+        states = keys.states(self.query, found.taken(), self.blank)
+        return together(together.ready(states) if self._listed else states, t, of=keys.of)
 
 
 class _Single(NamedTuple):
@@ -278,44 +283,59 @@ class _Fetch:
 
     def __init__(self, reader: Reader, snapshot: Snapshot, t: int) -> None:
         self._reader, self._snapshot, self._t = reader, snapshot, t
-        self._coded: dict[int, tuple[Coded, Column]] = {}
+        self._coded: dict[int, tuple[Coded, object]] = {}  #: by the identity of what is kept beside
         self._keyed: dict[tuple[int | None, ...], Keyed] = {}
 
     def __call__(self, reads: Sequence[GroupRead]) -> list[list[Finalized]]:
         keyed = [self._keys(self._reader.list_key(asked.group), asked.keys) for asked in reads]
         queries = [self._reader.windows(asked.group, asked.columns) for asked in reads]
-        held = [
-            self._reader.merged.known(self._snapshot, asked.group, query, k.values, self._t)
-            for asked, query, k in zip(reads, queries, keyed, strict=True)
-        ]
-        lacking = [k.keys(h.lacking) for k, h in zip(keyed, held, strict=True)]
-        if any(lacking):
+        held = self._reader.merged.known(
+            self._snapshot,
+            [Asked(one.group, query, k.values) for one, query, k in zip(reads, queries, keyed, strict=True)],
+            self._t,
+        )
+        if any(found.lacking for found in held):
+            lacking = [k.keys(found.lacking) for k, found in zip(keyed, held, strict=True)]
             fetched = self._snapshot.many(
                 [(asked.group, keys) for asked, keys in zip(reads, lacking, strict=True)]
             )
-            for query, k, h, keys, records in zip(queries, keyed, held, lacking, fetched, strict=True):
+            for place, (query, k, keys, records) in enumerate(
+                zip(queries, keyed, lacking, fetched, strict=True)
+            ):
                 if keys:
-                    h.rows[h.lacking] = rows = query.rows(records, self._t)
-                    self._reader.merged.keep(self._snapshot, query, k.chosen(h.lacking), keys, rows, self._t)
-        return [query.values(k, h.rows, self._t) for query, k, h in zip(queries, keyed, held, strict=True)]
+                    rows = query.rows(records, self._t)
+                    self._reader.merged.keep(
+                        self._snapshot, query, k.chosen(held[place].lacking), keys, rows, self._t
+                    )
+                    held[place] = held[place].with_those(rows)
+        return [query.values(k, found, self._t) for query, k, found in zip(queries, keyed, held, strict=True)]
 
     def facts(self, asked: FactRead) -> dict[str, NDArray[Any]]:
         """`plan.assemble.Facts`: each entity's record is read once, whatever rows and columns need it."""
         keys = self._keys(None, (asked.key,))
         table, snapshot = self._reader.tables[asked.group], self._snapshot
-        held = self._reader.merged.known(snapshot, asked.group, table, keys.values, self._t)
+        (held,) = self._reader.merged.known(snapshot, [Asked(asked.group, table, keys.values)], self._t)
         if held.lacking:
             records = snapshot.records(asked.group, keys.keys(held.lacking))
             rows = tables.read(table.group, table.stream, records, self._t)
-            held.rows[held.lacking] = rows.words
             lasts = tables.settled(table.stream, rows, snapshot.meta.frontier)
             kept = [place for place, last in zip(held.lacking, lasts.tolist(), strict=True) if last]
             self._reader.merged.keep(
                 snapshot, table, keys.chosen(kept), keys.keys(kept), rows.words[lasts], self._t
             )
-        words = np.concatenate([held.rows, table.blank[None]]) if keys.nulls else held.rows
-        values = tables.decoded_facts(table.group, table.stream, words, asked.names, _Values(snapshot))
-        return values if keys.of is None else {name: column[keys.of] for name, column in values.items()}
+            held = held.with_those(rows.words)
+        words = np.concatenate([held.taken(), table.blank[None]]) if keys.nulls else held.taken()
+        numbers, texts = numbers_and_texts(table.group, table.stream, words, asked.names, _Values(snapshot))
+        of = keys.of
+        out: dict[str, NDArray[Any]] = {n: held if of is None else held[of] for n, held in numbers.items()}
+        for name, (distinct, which) in texts.items():
+            codes = which if of is None else which[of]
+            out[name] = column = distinct[codes]
+            self._coded[id(column)] = (
+                Coded(distinct[:-1].tolist(), codes),
+                column,
+            )  # it may be a key of what is read next
+        return out
 
     def _keys(self, list_key: int | None, columns: tuple[Column, ...]) -> Keyed:
         name = (list_key, *[id(column.values) for column in columns])
@@ -328,8 +348,8 @@ class _Fetch:
 
     def _code(self, column: Column) -> Coded:
         found = self._coded.get(id(column.values))
-        if found is None:  # the column is kept too: an identity lasts as long as its object
-            found = self._coded[id(column.values)] = code(column), column
+        if found is None:  # the values are kept too: an identity lasts as long as its object
+            found = self._coded[id(column.values)] = code(column), column.values
         return found[0]
 
 

@@ -75,6 +75,7 @@ class Assembly:
         self._keys = [c for c in static if c.name in keys and c.kind not in (Kind.FLOAT, Kind.VECTOR)]
         self._brought = [c for c in static if isinstance(c.source, RequestColumn)]
         self._static, self._dynamic = _Stored.of(plan, "static"), _Stored.of(plan, "dynamic")
+        self._facts = _facts_of(plan)
         self._contextual = [
             c for c in plan.columns if isinstance(c.source, _CONTEXTUAL) and c.group != "static"
         ]
@@ -97,7 +98,10 @@ class Assembly:
         known: dict[str, Column] = dict(request)
         out: dict[str, NDArray[Any]] = {}
         self._static.read(plan, known, n, fetch, dictionary, bare, out)
-        out.update(_facts(plan, known, facts))
+        for group, key, columns in self._facts:
+            names = tuple(dict.fromkeys(name for _, name in columns))
+            found = facts(FactRead(group, names, _key(known, key)))
+            out.update((column.name, _shaped(column, found[name])) for column, name in columns)
         out.update((c.name, _requested(c, request, n)) for c in self._brought)
         known.update((c.name, as_key(out[c.name], c.kind)) for c in self._keys)
         self._dynamic.read(plan, known, n, fetch, dictionary, bare, out)
@@ -185,19 +189,13 @@ def _is_plain(column: ColumnPlan) -> bool:
     return isinstance(source, WindowColumn) and catalogue.get(source.aggregation).returns == "number"
 
 
-def _facts(plan: Plan, known: Mapping[str, Column], facts: Facts) -> dict[str, NDArray[Any]]:
-    """Columns that are facts of a table, each table looked at once."""
-    wanted: dict[int, dict[str, ColumnPlan]] = {}
+def _facts_of(plan: Plan) -> list[tuple[int, str, list[tuple[ColumnPlan, str]]]]:
+    """Columns that are facts of a table: for each table its group and key, and the columns with the facts they show."""
+    wanted: dict[int, list[tuple[ColumnPlan, str]]] = {}
     for column in plan.columns:
         if isinstance(column.source, FactColumn):
-            wanted.setdefault(column.source.group, {})[column.name] = column
-    out: dict[str, NDArray[Any]] = {}
-    for group, columns in wanted.items():
-        key = _key(known, plan.groups[group].keys[0])
-        names = {name: column.source.name for name, column in columns.items()}  # type: ignore[union-attr]
-        found = facts(FactRead(group, tuple(dict.fromkeys(names.values())), key))
-        out.update((name, _shaped(columns[name], found[fact])) for name, fact in names.items())
-    return out
+            wanted.setdefault(column.source.group, []).append((column, column.source.name))
+    return [(group, plan.groups[group].keys[0], columns) for group, columns in wanted.items()]
 
 
 def _keys(group: GroupPlan, known: Mapping[str, Column], n: int) -> tuple[Column, ...]:
@@ -251,11 +249,14 @@ def shown(column: Column, kind: Kind) -> NDArray[Any]:
 
 def _plain(column: Column) -> NDArray[Any]:
     """Numbers as float64 with NaN for null, the rest as objects with None."""
+    whole = column.valid.all()
     if column.values.dtype == object:
         objects = column.values.copy()
-        objects[~column.valid] = None
+        if not whole:
+            objects[~column.valid] = None
         return objects
-    return np.where(column.valid, column.values.astype(np.float64), np.nan)
+    numbers = column.values.astype(np.float64)
+    return numbers if whole else np.where(column.valid, numbers, np.nan)
 
 
 def _requested(column: ColumnPlan, request: Mapping[str, Column], n: int) -> NDArray[Any]:

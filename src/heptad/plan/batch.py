@@ -60,6 +60,10 @@ class Column(NamedTuple):
         return Factors(np.fromiter(places, object, len(places)), which)
 
 
+class Different(Column):
+    """A column of which no two rows are alike, and none is null: nobody need look for that."""
+
+
 class Repeating(Column):
     """An object column that knows its different values: what is done once for each need not be done per row."""
 

@@ -57,21 +57,24 @@ class Together:
         numbers = plain.kept(words, self._ops, self._units)
         return np.concatenate([numbers, words[:, self._rest]], axis=1) if len(self._rest) else numbers
 
-    def __call__(self, ready: Words, t: int, of: Words | None = None) -> list[Finalized]:
-        """The values of each column for rows that `ready` made (m, k), read at ``t``: of m rows.
+    def __call__(
+        self, ready: Words, t: int, rows: Words | None = None, of: Words | None = None
+    ) -> list[Finalized]:
+        """The values of each column read at ``t``, for rows (m,) of those that `ready` made; for all where None.
 
         With ``of`` (n,) of n rows, where row i has the values of row ``of[i]``.
         """
+        rows = np.arange(len(ready)) if rows is None else rows
         out: list[Any] = [None] * self._width
         if self._plain:
-            numbers = plain.shown(ready, t, self._ops)
-            numbers = numbers if of is None else numbers.take(of, axis=1)
+            numbers = plain.shown(ready, rows if of is None else rows.take(of), t, self._ops)
             for place, row in zip(self._plain, numbers, strict=True):
                 out[place] = row
+        ready = ready.take(rows, axis=0) if self._sets else ready
         for one in self._sets:
             columns, m = len(one.places), len(ready)
-            rows = ready[:, one.words].swapaxes(0, 1).reshape(columns * m, one.words.shape[1])
-            found = one.kernel.finalize(rows, np.full(len(rows), t, np.int64), one.params)
+            words = ready[:, one.words].swapaxes(0, 1).reshape(columns * m, one.words.shape[1])
+            found = one.kernel.finalize(words, np.full(len(words), t, np.int64), one.params)
             parts = found if isinstance(found, tuple) else (found,)
             shaped = [part.reshape(columns, m, *part.shape[1:]) for part in parts]
             for i, place in enumerate(one.places):

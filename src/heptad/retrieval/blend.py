@@ -90,12 +90,12 @@ class Retriever:
                 "candidates", "a proposal of at least one source", "none", "ask a source that answers"
             )
         request, places = in_turn([proposals[name].places for name in came], self.total)
-        starts = np.concatenate([[0], np.cumsum(np.bincount(request, minlength=len(asked)))]).astype(np.int64)
+        starts = request.searchsorted(np.arange(len(asked) + 1))
         scores = {
             name: proposals[name].scores_of(request, places) if name in proposals else np.zeros(len(places))
             for name in self.sources
         }
-        return Candidates(starts, places, self.index.ids[places], scores)
+        return Candidates(starts, places, self.index.ids.take(places), scores)
 
     def retrieve(
         self,

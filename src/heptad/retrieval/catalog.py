@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import threading
+from itertools import repeat
 from typing import Any, Final
 
 import numpy as np
@@ -61,7 +62,7 @@ class ItemIndex:
     def places(self, items: Ids) -> Places:
         """The place of each item, -1 for an unknown one."""
         plain = plain_ids(items)
-        return np.fromiter((self._places.get(item, -1) for item in plain), np.int64, len(plain))
+        return np.fromiter(map(self._places.get, plain, repeat(-1)), np.int64, len(plain))
 
     @property
     def order(self) -> Places:

@@ -35,14 +35,17 @@ class LearnedSource:
         self.model, self.recent = model, recent
         self.trained_through = model.trained_through
         self._places = index.add(model.items)
+        self._in_place = np.array_equal(self._places, np.arange(len(self._places)))
 
     def propose(self, asked: Asked, k: int) -> Proposal:
         """From what the model learned; events since then do not change it."""
         shown = asked.histories
         if self.recent is not None:
             shown = [history[: self.recent] for history in shown]
-        scores = np.zeros((len(asked), asked.size))
-        scores[:, self._places] = self.model.scores(shown)
+        scores = self.model.scores(shown)
+        if not self._in_place or asked.size > len(self._places):
+            learned, scores = scores, np.zeros((len(asked), asked.size))
+            scores[:, self._places] = learned
         return proposed(asked, scores, k, self.evidence)
 
     def save(self, directory: Path) -> dict[str, object]:

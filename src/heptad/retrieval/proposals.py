@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heptad.models.base import Matrix
+from heptad.retrieval.alone import taken
 from heptad.retrieval.catalog import Places
 
 
@@ -36,14 +37,14 @@ def top_columns(scores: Matrix, allowed: NDArray[np.bool_], k: int) -> Places:
 
 def in_turn(lists: Sequence[Places], total: int) -> tuple[Places, Places]:
     """(request, place) of at most ``total`` distinct places per request, taken from the lists (n, k) in turn."""
-    if len(lists[0]) == 1:
-        only = _in_turn([one[0] for one in lists], total)
-        return np.zeros(len(only), np.int64), only
     n, longest = len(lists[0]), max(one.shape[1] for one in lists)
     turns = np.full((n, longest, len(lists)), -1, np.int64)
     for source, one in enumerate(lists):
         turns[:, : one.shape[1], source] = one
     turns = turns.reshape(n, longest * len(lists))
+    if n == 1:
+        only = taken(turns[0], total)
+        return np.zeros(len(only), np.int64), only
     row, turn = np.nonzero(turns >= 0)
     place = turns[row, turn]
     size = 1 + place.max(initial=0)
@@ -55,16 +56,3 @@ def in_turn(lists: Sequence[Places], total: int) -> tuple[Places, Places]:
     counts = np.bincount(row, minlength=n)
     kept = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts) < total
     return row[kept], place[kept]
-
-
-def _in_turn(lists: Sequence[Places], total: int) -> Places:
-    """The places that `in_turn` takes for a single request."""
-    turns = np.full((max(map(len, lists)), len(lists)), -1, np.int64)
-    for source, one in enumerate(lists):
-        turns[: len(one), source] = one
-    place = turns[turns >= 0]
-    turn = np.arange(len(place))
-    first = np.empty(1 + place.max(initial=0), np.int64)  # only the cells written below are read
-    first[place[::-1]] = turn[::-1]  # of equal places the last written stays: the first turn
-    taken: Places = place[first[place] == turn][:total]
-    return taken

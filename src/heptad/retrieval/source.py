@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from heptad.errors import DataError
 from heptad.models.base import Matrix, Vector
 from heptad.models.items import Histories
+from heptad.retrieval.alone import best, opened
 from heptad.retrieval.catalog import ItemIndex, Places
 from heptad.retrieval.gallery import Gallery
 from heptad.retrieval.proposals import top_columns
@@ -64,19 +65,13 @@ class Asked:
 
     @cached_property
     def barred(self) -> Places:
-        """The places that a single request excludes."""
-        places = self.index.places(self.exclude[0]) if self.exclude else np.empty(0, np.int64)
-        return places[(places >= 0) & (places < self.size)]
+        """The places that a single request excludes, -1 for an unknown item."""
+        return self.index.places(self.exclude[0] if self.exclude else ())
 
     def open(self, places: Places, k: int) -> Places:
         """(1, k): the first of ``places`` that a single request does not exclude, -1 where there are fewer."""
-        head = places[: k + len(self.barred)]
-        if len(self.barred):
-            barred = np.zeros(self.size, np.bool_)
-            barred[self.barred] = True
-            head = head[~barred[head]]
-        head = head[:k]
-        return np.concatenate([head, np.full(k - len(head), -1)])[None] if len(head) < k else head[None]
+        first: Places = opened(places, self.barred, self.size, k)
+        return first[None]
 
     @cached_property
     def allowed(self) -> Mask:
@@ -141,7 +136,8 @@ def proposed(asked: Asked, scores: Matrix, k: int, evidence: bool) -> Proposal:
     """
     if len(asked) == 1:
         row = scores[0]
-        return Proposal(_best(asked, row, k, evidence), lambda request, place: row[place])
+        places: Places = best(row, asked.order, 0 if evidence else asked.known, asked.barred, k)
+        return Proposal(places[None], lambda request, place: row.take(place))
     ordered = scores[:, asked.order]
     may: Mask = ordered > 0
     if not evidence:
@@ -150,21 +146,6 @@ def proposed(asked: Asked, scores: Matrix, k: int, evidence: bool) -> Proposal:
     places = asked.order[columns] if asked.size else columns
     places[columns < 0] = -1
     return Proposal(places, lambda request, place: scores[request, place])
-
-
-def _best(asked: Asked, scores: Vector, k: int, evidence: bool) -> Places:
-    """The same list for a single request, of whose items few are worth sorting: (1, k)."""
-    may = scores > 0
-    if not evidence:
-        may[: asked.known] = True
-    places = asked.order[may[asked.order]]
-    found = scores[places]
-    most = k + len(asked.barred)
-    if most < len(found):
-        edge = np.partition(found, len(found) - most)[len(found) - most]
-        worth = found >= edge
-        places, found = places[worth], found[worth]
-    return asked.open(places[np.argsort(-found, kind="stable")], k)
 
 
 class Ranking:
@@ -180,7 +161,7 @@ class Ranking:
             self._last = ranked = Ranked.of(asked, counts)
         places = ranked.places[: ranked.positive] if evidence else ranked.places
         scores = ranked.scores
-        return Proposal(asked.open(places, k), lambda request, place: scores[place])
+        return Proposal(asked.open(places, k), lambda request, place: scores.take(place))
 
 
 class Ranked(NamedTuple):
@@ -196,8 +177,10 @@ class Ranked(NamedTuple):
     @classmethod
     def of(cls, asked: Asked, counts: Vector) -> Ranked:
         scores = padded(counts, asked.size)
-        places = _best(replace(asked, exclude=None), scores, asked.size, evidence=False)[0]
-        places = places[places >= 0]
+        may = scores > 0
+        may[: asked.known] = True
+        places = asked.order[may[asked.order]]
+        places = places[np.argsort(-scores[places], kind="stable")]
         return cls(
             counts, asked.order, asked.known, scores, places, int(np.count_nonzero(scores[places] > 0))
         )

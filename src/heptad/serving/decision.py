@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -66,15 +67,9 @@ class Decision:
         return self.proposed or self.items
 
     @property
-    def parts(self) -> list[Part]:
+    def parts(self) -> tuple[Part, ...]:
         """Every column, by what it belongs to and its name."""
-        features = (*self.columns, *self.categories, *self.lists)
-        return [
-            *(("candidates", f"score of {name}") for name in self.sources),
-            *(("features", name) for name in features),
-            ("model", "p"),
-            ("model", "score"),
-        ]
+        return _parts(tuple(self.sources), (*self.columns, *self.categories, *self.lists))
 
     @property
     def features(self) -> dict[str, NDArray[Any]]:
@@ -85,6 +80,16 @@ class Decision:
         for name, values in (*self.categories.items(), *self.lists.items()):
             out[name] = np.fromiter(values, object, len(values))
         return out
+
+
+@lru_cache(maxsize=8)  # they are those of every decision of one system
+def _parts(sources: tuple[str, ...], features: tuple[str, ...]) -> tuple[Part, ...]:
+    return (
+        *(("candidates", f"score of {name}") for name in sources),
+        *(("features", name) for name in features),
+        ("model", "p"),
+        ("model", "score"),
+    )
 
 
 class _Record(msgspec.Struct, array_like=True, frozen=True):
@@ -168,7 +173,7 @@ def _vector(raw: bytes, m: int) -> Vector:
     return unpacked(raw, m, 1)[:, 0]
 
 
-def _named(raw: bytes, parts: list[Part]) -> dict[Part, bytes]:
+def _named(raw: bytes, parts: tuple[Part, ...]) -> dict[Part, bytes]:
     if len(raw) != _DIGEST * len(parts):
         raise ValueError(f"{len(raw)} bytes of digests of {len(parts)} columns")
     return {part: raw[_DIGEST * at : _DIGEST * (at + 1)] for at, part in enumerate(parts)}

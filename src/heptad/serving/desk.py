@@ -24,7 +24,7 @@ from heptad.online.moment import Moment, Moments
 from heptad.plan.nodes import Plan
 from heptad.serving.answer import NO_MODEL, PASS, REVIEW, STALE, Prediction
 from heptad.serving.columns import bare_inputs, case_shape
-from heptad.serving.decision import Decision
+from heptad.serving.decision import Decision, encode
 from heptad.serving.scorer import Scorer
 from heptad.serving.underway import Asked, Outcome, Run, Timer
 from heptad.serving.values import blank, checked, repeated
@@ -133,7 +133,10 @@ class Desk:
         if self.scorer is None:
             return
         with self._reader.open() as session:
-            self.scorer.probability(self.scorer.encode(self._features(session, Asked("", None, 1, {}))))
+            nobody = Asked("", None, 1, {})
+            columns = self._features(session, nobody)
+            p = float(self.scorer.probability(self.scorer.encode(columns))[0])
+            encode(self._decided(self.begin(nobody), self.scorer, columns, p).decision)  # as the log will
 
     def _features(self, session: Moment, asked: Asked) -> dict[str, NDArray[Any]]:
         fields = self.shape.context

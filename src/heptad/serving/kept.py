@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
+import numba
 import numpy as np
 import xxhash
 
@@ -46,12 +47,13 @@ def kept(decision: Decision) -> Decision:
 def digests(decision: Decision) -> dict[Part, bytes]:
     """XXH3 (128 bits) of each column of a whole decision: its float64 little-endian, or its values as msgpack."""
     objects = (*decision.categories.values(), *decision.lists.values())
+    of_p = _of_numbers(decision.p)
     found = [
         *map(_of_numbers, decision.sources.values()),
         *map(xxhash.xxh3_128_digest, _columns(decision.numbers)),
         *(xxhash.xxh3_128_digest(_OBJECTS(values)) for values in objects),
-        _of_numbers(decision.p),
-        _of_numbers(decision.scores),
+        of_p,
+        of_p if decision.scores is decision.p else _of_numbers(decision.scores),
     ]
     return dict(zip(decision.parts, found, strict=True))
 
@@ -72,8 +74,16 @@ def _of_numbers(values: Vector) -> bytes:
 
 def _columns(matrix: Matrix) -> Iterator[memoryview]:
     """Each column's bytes; NaN is one value, whatever its bits."""
-    columns = np.ascontiguousarray(matrix.T, "<f8")
-    return map(memoryview, np.where(np.isnan(columns), np.nan, columns))
+    columns = np.array(matrix.T, np.float64, order="C")
+    _one_nan(columns.reshape(-1))
+    return map(memoryview, columns.astype("<f8", copy=False))
+
+
+@numba.njit(cache=True, nogil=True)
+def _one_nan(values):  # type: ignore[no-untyped-def]
+    """Give every NaN the same bits."""
+    for i in range(len(values)):
+        values[i] = values[i] if values[i] == values[i] else np.nan
 
 
 def _chosen(values: Sequence[Any], places: Sequence[int]) -> list[Any]:

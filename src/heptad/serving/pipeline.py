@@ -21,7 +21,7 @@ from heptad.declare.types import Kind
 from heptad.errors import DataError, PlanError
 from heptad.models.base import Matrix, Vector
 from heptad.online.moment import Moment, Moments
-from heptad.plan.batch import Column, column_of
+from heptad.plan.batch import Column, Different, column_of
 from heptad.plan.nodes import Plan
 from heptad.retrieval.candidates import Candidates
 from heptad.serving.answer import (
@@ -36,15 +36,16 @@ from heptad.serving.answer import (
 )
 from heptad.serving.columns import bare_inputs, shape_of
 from heptad.serving.counts import Counted
-from heptad.serving.decision import Decision
+from heptad.serving.decision import Decision, encode
 from heptad.serving.fallback import Fallback
+from heptad.serving.kept import kept
 from heptad.serving.rerank.blocked import Blocked, Mask
 from heptad.serving.rerank.listed import Ranked
 from heptad.serving.rerank.steps import Steps
 from heptad.serving.scorer import Scorer
 from heptad.serving.sourcing import Sourcing, Under
 from heptad.serving.underway import Asked, Outcome, Run, Timer
-from heptad.serving.values import blank, checked, context_of, joined, present, repeated
+from heptad.serving.values import blank, checked, context_of, joined, repeated
 from heptad.state.breaker import Breaker
 from heptad.state.tally import Counts
 
@@ -91,6 +92,10 @@ class Pipeline:
         item = declaration.ranking.item.name
         self._blocks = Blocked(serving.rerank, plan, declaration.label.event, item)
         self._bare = bare_inputs(plan, self.shape.evaluated)
+        self._numbers, self._categories, self._lists = (
+            [column.name for column in self.shape.read if column.holds in held]
+            for held in (("number",), ("category",), ("list", "vector"))
+        )
         self._excludes = self._steps.excludes
         catalogue = _NO_ITEMS if scorer is None else scorer.sources.index.ids[: scorer.sources.known]
         self._fallback = Fallback(serving.fallback, catalogue)
@@ -188,7 +193,7 @@ class Pipeline:
             one.run.done("model")
         for one in tried:
             own = slice(low, low := low + one.rows)
-            mine = {name: column[own] for name, column in columns.items()}
+            mine = columns if len(tried) == 1 else {name: column[own] for name, column in columns.items()}
             yield self._ranked(one.run, scorer, one.found, one.request, mine, p[own])
 
     def fall_back(self, asked: Asked, flags: Mapping[str, str]) -> Outcome:
@@ -209,7 +214,9 @@ class Pipeline:
                 request = self._request(nobody, found)
                 columns = session.read(request, len(found.items), self.shape.names)
                 p = self.scorer.probability(self.scorer.encode(columns))
-                self._ranked(Run(nobody, self._timer, session.t), self.scorer, found, request, columns, p)
+                run = Run(nobody, self._timer, session.t)
+                outcome = self._ranked(run, self.scorer, found, request, columns, p)
+                encode(kept(outcome.decision))  # as the log will
 
     def _histories(self, session: Moment, users: Sequence[Any]) -> list[tuple[Any, ...]]:
         """The recent items of each user, newest first."""
@@ -224,13 +231,13 @@ class Pipeline:
 
     def _request(self, asked: Asked, found: Candidates) -> dict[str, Column]:
         """What the request brings, for every candidate."""
-        m = len(found.items)
-        fields = self.shape.context
-        request: dict[str, Column] = {f.name: blank(f.kind, m) for f in self._bare}
-        request |= {name: repeated(value, fields[name].kind, m) for name, value in asked.context.items()}
-        request |= {name: present(scores) for name, scores in found.columns().items()}
-        request[self.shape.user.name] = repeated(asked.user, self.shape.user.kind, m)
-        request[self.shape.item.name] = present(found.items)
+        m, shape, given = len(found.items), self.shape, asked.context
+        request = {f.name: blank(f.kind, m) for f in self._bare if f.name not in given}
+        request |= {name: repeated(value, shape.context[name].kind, m) for name, value in given.items()}
+        known = np.ones(m, np.bool_)
+        request |= {name: Column(scores, known) for name, scores in found.columns().items()}
+        request[shape.user.name] = repeated(asked.user, shape.user.kind, m)
+        request[shape.item.name] = Different(found.items, known)
         return request
 
     def _ranked(
@@ -238,22 +245,22 @@ class Pipeline:
         columns: Mapping[str, NDArray[Any]], p: Vector,
     ) -> Outcome:  # fmt: skip
         scores = p if self._weight is None else p * np.nan_to_num(columns[self._weight], nan=0.0)
-        order = np.argsort(-scores, kind="stable").astype(np.int64)  # ties in the order of retrieval
-        seen = run.history if self._excludes else ()
+        order = (-scores).argsort(kind="stable")  # ties in the order of retrieval
+        ids: list[Any] = found.items.tolist()
+        seen = set(run.history).intersection(ids) if self._excludes else ()
         t = 0 if run.t is None else run.t
-        truths = self._steps.truths(columns, request, np.full(len(p), t, np.int64))
+        truths = self._steps.truths(columns, request, t, len(ids))
         self._blocks.note(found.items, truths)
         ranked = Ranked(found.items, columns, seen, t, run.asked.n)
         shown, propensities = self._steps.shown(order, scores, ranked, truths, run.asked.request_id)
         run.done("rerank")
-        held = {c.name: c.holds for c in self.shape.read}
-        names = [name for name, holds in held.items() if holds == "number"]
-        numbers: Matrix = np.array([columns[name] for name in names]).reshape(len(names), len(p)).T
+        names = self._numbers
+        numbers: Matrix = np.array([columns[name] for name in names]).reshape(len(names), len(ids)).T
         return self._outcome(
-            run, found.items, shown, scores, p, run.flags, scorer.version, run.error,
+            run, ids, shown, scores, p, run.flags, scorer.version, run.error,
             propensities=propensities, sources=found.scores, columns=names, numbers=numbers,
-            categories={name: columns[name].tolist() for name, holds in held.items() if holds == "category"},
-            lists={n: columns[n].tolist() for n, holds in held.items() if holds in ("list", "vector")},
+            categories={name: columns[name].tolist() for name in self._categories},
+            lists={name: columns[name].tolist() for name in self._lists},
         )  # fmt: skip
 
     def _fall_back(
@@ -272,8 +279,9 @@ class Pipeline:
         version = "none" if self.scorer is None else self.scorer.version
         nothing = np.full(len(items), np.nan)
         return self._outcome(
-            run, items, np.arange(len(items)), counts, nothing, run.flags | {"fallback": why}, version, error
-        )
+            run, items.tolist(), np.arange(len(items)), counts, nothing, run.flags | {"fallback": why},
+            version, error,
+        )  # fmt: skip
 
     def _blocked(self, run: Run, found: Candidates, session: Moment | None) -> Mask:
         """Which popular items the block rules leave out. Raises what reading their facts raises."""
@@ -289,18 +297,21 @@ class Pipeline:
         return self._blocks.among(found.items, columns, request, run.t)
 
     def _outcome(
-        self, run: Run, items: NDArray[Any], shown: NDArray[np.int64], scores: Vector, p: Vector,
+        self, run: Run, items: list[Any], shown: NDArray[np.int64], scores: Vector, p: Vector,
         flags: Mapping[str, str], version: str, error: Exception | None, *, propensities: Vector = _NO_ITEMS,
         **detail: Any,
     ) -> Outcome:  # fmt: skip
         asked, offsets = run.asked, {} if run.meta is None else dict(run.meta.offsets)
+        places: list[int] = shown.tolist()
+        best: list[float] = scores[shown].tolist()
         answer = Answer(
-            asked.request_id, run.t, offsets, items[shown].tolist(), scores[shown].tolist(),
-            p[shown].tolist(), flags, version, self.plan.hash, run.took, propensities.tolist(),
+            asked.request_id, run.t, offsets, [items[place] for place in places], best,
+            best if p is scores else p[shown].tolist(), flags, version, self.plan.hash, run.took,
+            propensities.tolist(),
         )  # fmt: skip
         decision = Decision(
-            asked.request_id, run.t, offsets, asked.user, asked.context, list(run.history), items.tolist(),
-            shown.tolist(), scores, p, flags, version, self.plan.hash, run.took,
+            asked.request_id, run.t, offsets, asked.user, asked.context, list(run.history), items,
+            places, scores, p, flags, version, self.plan.hash, run.took,
             propensities=propensities, n=asked.n, **detail,
         )  # fmt: skip
         return Outcome(answer, decision, error)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from heptad.declare.types import Kind
 from heptad.declare.values import coerce
@@ -58,17 +59,17 @@ def _vector(thing: str, value: object, size: int) -> bytes:
 def repeated(value: Any, kind: Kind, n: int) -> Column:
     """A column (n,) of one checked value, which lies in memory once."""
     one = column_of([value], kind)
-    return Column(np.broadcast_to(one.values, n), np.broadcast_to(one.valid, n))
+    return Column(_under_all(one.values, n), _under_all(one.valid, n))
+
+
+def _under_all(one: NDArray[Any], n: int) -> NDArray[Any]:
+    """`np.broadcast_to` n rows, without the layer of Python around it."""
+    return np.nditer(one, ["multi_index", "refs_ok", "zerosize_ok"], ["readonly"], itershape=(n,)).itviews[0]
 
 
 def blank(kind: Kind, n: int) -> Column:
     """A column (n,) of nulls."""
     return repeated(None, kind, n)
-
-
-def present(values: Any) -> Column:
-    """An array without nulls as a column."""
-    return Column(values, np.ones(len(values), np.bool_))
 
 
 def joined(requests: Sequence[Mapping[str, Column]]) -> Mapping[str, Column]:

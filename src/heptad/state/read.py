@@ -16,6 +16,7 @@ from heptad.plan.finalize import Together
 from heptad.plan.nodes import WindowColumn
 from heptad.state.layout import GroupLayout, Ints
 from heptad.state.record import damaged, locate, packed
+from heptad.state.sights import Sights
 
 _ADD, _MIN, _MAX, _ENTRY, _ABSENT = int(Merge.ADD), int(Merge.MIN), int(Merge.MAX), ENTRY, ABSENT
 _LATEST, _EARLIEST = int(Merge.LATEST), int(Merge.EARLIEST)
@@ -47,11 +48,13 @@ class Query:
         pairs = {(edge, hop) for start, end, hop in edges.tolist() for edge in (start, end)}
         return np.array(sorted(pairs), np.int64).reshape(-1, 2).T
 
+    @cached_property
+    def _sights(self) -> Sights:
+        return Sights(*self._edges)
+
     def place(self, t: int) -> bytes:
         """Which tiles a read at ``t`` can see: of one record, reads in one place have the same words."""
-        behind, hop = self._edges
-        tiles: Ints = (t - behind) // hop
-        return tiles.tobytes()
+        return self._sights.place(t)
 
     @cached_property
     def together(self) -> Together:

@@ -15,7 +15,7 @@ and of the rows that every later read is past, only the newest.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 import numba
 import numpy as np
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from heptad.algebra.kernels.coding import encode
 from heptad.errors import StateError
 from heptad.plan.batch import Batch
-from heptad.plan.coding import Dictionary, coded, decoded
+from heptad.plan.coding import Dictionary, coded
 from heptad.plan.nodes import GroupPlan, StreamPlan
 
 VERSION: Final = 1
@@ -123,19 +123,13 @@ def settled(stream: StreamPlan, rows: Rows, frontier: int | None) -> NDArray[np.
     return rows.newest <= frontier - stream.lag
 
 
-def decoded_facts(
-    group: GroupPlan, stream: StreamPlan, rows: Ints, names: Sequence[str], dictionary: Dictionary
-) -> dict[str, NDArray[Any]]:
-    """The facts of these names, of rows (k, words), as an answer shows them: (k,) each."""
-    places = {name: i for i, name in enumerate(group.facts or ())}
-    first = _HEAD + flag_words(len(places))
-    out = {}
-    for name in names:
-        word, bit = divmod(places[name] + 1, _BITS)
-        valid = (rows[:, _HEAD + word] >> bit & 1).astype(np.bool_)
-        words = np.ascontiguousarray(rows[:, first + places[name]])
-        out[name] = decoded(words, valid, stream.by_name[name].kind, dictionary)
-    return out
+def fact(group: GroupPlan, rows: Ints, name: str) -> tuple[Ints, NDArray[np.bool_]]:
+    """The coded words of a fact in rows (k, words), and which of them are not null: (k,) each."""
+    facts = group.facts or ()
+    place = facts.index(name)
+    word, bit = divmod(place + 1, _BITS)
+    words = np.ascontiguousarray(rows[:, _HEAD + flag_words(len(facts)) + place])
+    return words, (rows[:, _HEAD + word] >> bit & 1).astype(np.bool_)
 
 
 def rows_of(record: bytes | None, facts: int) -> list[Kept]:

@@ -33,6 +33,7 @@ from heptad.state.pages import (
     pages_of,
     read_values,
     read_words,
+    unpacked,
     values_after,
 )
 from heptad.state.store import Snapshot
@@ -45,7 +46,7 @@ class Tally:
 
     def __init__(self, plan: TallyPlan, known: Known) -> None:
         self._keys = Keys(plan.stream, plan.column)
-        head = _head(self._keys, known)
+        head = _head(*known(GROUP, [self._keys.head]))
         self._epoch, pages = int(head[0]) or secrets.randbits(62) + 1, range(len(head) - 2)
         self._places = {value: place for place, value in enumerate(read_values(known, self._keys, pages))}
         parts = read_words(known, [_counts(self._keys, page) for page in pages])
@@ -82,7 +83,7 @@ class TallyReader:
 
     def __init__(self, plan: TallyPlan) -> None:
         self._keys = Keys(plan.stream, plan.column)
-        self._last = _NOTHING, Counts(0, [], np.zeros(0))
+        self._last: tuple[bytes | None, Counts] = None, Counts(0, [], np.zeros(0))
 
     @property
     def newest(self) -> Counts:
@@ -91,10 +92,11 @@ class TallyReader:
 
     def at(self, snapshot: Snapshot, t: int) -> Counts:
         """The counts as of a snapshot, all of them before t; as last read where the store stopped answering."""
-        known, (before, last) = snapshot.records, self._last
-        newest, head = last, _head(self._keys, known)
-        if np.array_equal(head, before):
+        known, (held, last) = snapshot.records, self._last
+        (raw,) = known(GROUP, [self._keys.head])
+        if raw == held:
             return last
+        newest, head, before = last, _head(raw), _head(held)
         if head[0] != before[0]:
             before, last = head[:2] * 0, Counts(int(head[0]), [], np.zeros(0))
         n, versions = int(head[1]), head[2:]
@@ -110,7 +112,7 @@ class TallyReader:
         found = Counts(last.epoch, values_after(known, self._keys, last.values, n), counts)
         if snapshot.degraded:  # records of several commits, perhaps: nothing to keep
             return newest
-        self._last = head, found
+        self._last = raw, found
         return found
 
 
@@ -118,6 +120,5 @@ def _counts(keys: Keys, page: int) -> bytes:
     return keys.of(page, "counts")
 
 
-def _head(keys: Keys, known: Known) -> Ints:
-    head = read_words(known, [keys.head])[0]
-    return head if len(head) else _NOTHING
+def _head(raw: bytes | None) -> Ints:
+    return unpacked(raw) if raw else _NOTHING

@@ -48,6 +48,16 @@ def test_a_batch_is_its_rows(rows):
     np.testing.assert_array_equal(encoder.transform(columns(rows)), np.vstack(alone))
 
 
+@given(table, st.sets(st.sampled_from(["x", "y", "z"])))
+def test_numbers_are_alike_in_lists_and_arrays(rows, arrays):
+    held = columns(rows)
+    data = {"x": held["x"], "c": held["c"], "y": held["x"][::-1], "g": held["g"], "z": held["x"]}
+    kinds = {name: KINDS.get(name, "number") for name in data}
+    encoder = Encoder.fit(data, kinds, 0)
+    mixed = data | {name: np.array(data[name], np.float64) for name in arrays}
+    np.testing.assert_array_equal(encoder.transform(mixed), encoder.transform(data))
+
+
 @given(table)
 def test_saving_and_loading_changes_nothing(tmp_path_factory, rows):
     directory = tmp_path_factory.mktemp("encoder")
@@ -88,6 +98,7 @@ def test_columns_nobody_asked_for_are_ignored():
         ({"x": [1.0]}, {"y": "number"}, "column 'y'"),
         ({"x": [1.0], "y": [1.0, 2.0]}, {"x": "number", "y": "number"}, "one value per row"),
         ({"x": ["one"]}, {"x": "number"}, "declare it as a category"),
+        ({"x": np.zeros((1, 2))}, {"x": "number"}, "declare it as a category"),
         ({"x": [(1, 2)]}, {"x": "category"}, "convert it to text"),
         ({"x": [1.0]}, {"x": "colour"}, "name one of them"),
         ({}, {}, "declare a feature"),

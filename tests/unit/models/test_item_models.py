@@ -66,6 +66,17 @@ def test_item_knn_sums_the_nearest_neighbours(drawn, asked, neighbours, shrinkag
     np.testing.assert_allclose(model.scores(asked), expected, atol=1e-9)
 
 
+@given(visits, histories)
+def test_item_knn_adds_one_item_after_the_other(drawn, asked):
+    users, items, _, ids = dense(drawn)
+    model = ItemKNN.fit(users, items, trained_through=3, neighbours=4)
+    for history, found in zip(asked, model.scores(asked), strict=True):
+        total = np.zeros(len(ids))
+        for one in sorted(set(history)):
+            total += model.scores([[one]])[0]
+        assert found.tobytes() == total.tobytes()
+
+
 @pytest.fixture(params=[Popularity, ItemKNN, EASE])
 def family(request):
     return request.param

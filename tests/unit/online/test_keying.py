@@ -11,7 +11,7 @@ from heptad.algebra.window import Window
 from heptad.declare.types import Kind
 from heptad.online import keying
 from heptad.online.keying import code, keyed
-from heptad.plan.batch import column_of
+from heptad.plan.batch import Different, column_of
 from heptad.plan.nodes import GroupPlan, RingPlan, SlotPlan, WindowColumn
 from heptad.state.keys import encode
 from heptad.state.layout import GroupLayout
@@ -29,7 +29,7 @@ LISTS = st.one_of(st.none(), st.lists(st.sampled_from("xyz"), max_size=4))
 def rows_of(found, words):
     """The count each row reads, as a reader finalizes and spreads it."""
     states = QUERY.together.ready(found.states(QUERY, words, QUERY.blank))
-    (values,) = QUERY.together(states, 0, found.of)
+    (values,) = QUERY.together(states, 0, of=found.of)
     return values.tolist()
 
 
@@ -82,3 +82,16 @@ def test_tuples_of_many_columns_of_many_values_stay_apart(monkeypatch):
     rows = [(a, b, c) for a in range(4) for b in range(4) for c in range(4)]
     found = keyed([code(column_of([row[i] for row in rows], Kind.ID)) for i in range(3)], None, len(rows))
     assert [all_of(found)[place] for place in found.of] == [encode(row) for row in rows]
+
+
+@given(
+    st.one_of(
+        st.lists(st.integers(-9, 9), unique=True), st.lists(st.sampled_from([1, 2, "a", "1"]), unique=True)
+    )
+)
+def test_rows_said_to_be_different_are_coded_as_if_nobody_had_said_it(ids):
+    column = column_of(ids, Kind.ID)
+    found, expected = code(Different(*column)), code(column)
+    assert list(found.values) == list(expected.values)
+    assert type(found.values) is type(expected.values)
+    assert found.every(len(ids)).tolist() == expected.every(len(ids)).tolist()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from heptad.declare.data import Data
 from heptad.declare.labels import label
-from heptad.online.merged import Merged
+from heptad.online.merged import Asked, Merged
 from heptad.plan.batch import Logged
 from heptad.plan.compile import compile_features
 from heptad.plan.nodes import windows_of
@@ -36,13 +36,13 @@ def fresh(snapshot, users, t):
 
 def through(held, snapshot, users, t):
     """As a read goes: what is not held is read, and held from then on. Also how many were read."""
-    found = held.known(snapshot, GROUP, QUERY, users, t)
+    (found,) = held.known(snapshot, [Asked(GROUP, QUERY, users)], t)
     lacking = [users[place] for place in found.lacking] if type(users) is list else users[found.lacking]
     if len(lacking):
         words = fresh(snapshot, lacking, t)
-        found.rows[found.lacking] = words
+        found = found.with_those(words)
         held.keep(snapshot, QUERY, lacking, [encode((user,)) for user in lacking], words, t)
-    return found.rows, len(lacking)
+    return found, len(lacking)
 
 
 class World:
@@ -82,6 +82,7 @@ class World:
 def test_words_are_as_without(users, steps, most):
     world, held = World(users), Merged(most * len(QUERY.blank) * 8)  # few rows: it often begins anew
     snapshots = [(world.store.snapshot(), world.t)]
+    founds = []
     for step, given_ in steps:
         if step == "apply":
             world.apply(given_)
@@ -91,8 +92,14 @@ def test_words_are_as_without(users, steps, most):
             keys, back = given_
             snapshot, t = snapshots[-1 - back % len(snapshots)]
             for time in (t, t + MINUTE * (back % 7)):
-                words, _ = through(held, snapshot, keys, time)
-                assert np.array_equal(words, fresh(snapshot, keys, time))
+                found, _ = through(held, snapshot, keys, time)
+                founds.append((found, fresh(snapshot, keys, time)))
+                assert np.array_equal(found.taken(), founds[-1][1])
+    for (
+        found,
+        words,
+    ) in founds:  # what was found is read without a lock: whatever is held later does not change it
+        assert np.array_equal(found.taken(), words)
 
 
 def test_only_what_was_written_is_read_again():
@@ -132,7 +139,7 @@ def test_integers_and_other_values_are_held_apart_and_both_forgotten():
     world, held = World([7, 8, "7"]), Merged()
     for _ in range(3):
         for users in (np.array([7, 8, 9]), [7, "7", 8]):
-            words, _ = through(held, world.store.snapshot(), users, world.t)
-            assert np.array_equal(words, fresh(world.store.snapshot(), list(users), world.t))
+            found, _ = through(held, world.store.snapshot(), users, world.t)
+            assert np.array_equal(found.taken(), fresh(world.store.snapshot(), list(users), world.t))
         assert through(held, world.store.snapshot(), np.array([8, 7]), world.t)[1] == 0
         world.apply()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from heptad.declare.types import Kind, Role
 from heptad.errors import DataError
+from heptad.plan.batch import column_of
 from heptad.plan.nodes import FieldPlan
 from heptad.serving.values import blank, checked, context_of, entity_columns, repeated
 
@@ -57,6 +62,26 @@ def test_columns_of_one_value():
     assert column.values.tolist() == [("a", "b"), ("a", "b")]
     assert not blank(Kind.ID, 3).valid.any()
     assert repeated(5, Kind.ID, 2).values.dtype == np.int64
+
+
+@given(
+    st.sampled_from(
+        [
+            *[(value, Kind.ID) for value in (7, "x")],
+            *[(value, Kind.FLOAT) for value in (-0.0, 1.5, math.nan)],
+            *[(3, Kind.INT), (True, Kind.BOOL), (0, Kind.TIME), ("y", Kind.TEXT), (b"12345678", Kind.VECTOR)],
+            *[(("a", "b"), Kind.TEXTS), ((), Kind.TEXTS)],
+            *[(None, kind) for kind in Kind],
+        ]
+    ),
+    st.integers(0, 5),
+)
+def test_one_value_lies_under_all_rows_as_numpy_broadcasts_it(sent, n):
+    for found, one in zip(repeated(*sent, n), column_of([sent[0]], sent[1]), strict=True):
+        expected = np.broadcast_to(one, n)
+        assert found.tolist() == expected.tolist()
+        assert (found.dtype, found.shape, found.strides) == (expected.dtype, expected.shape, expected.strides)
+        assert not found.flags.writeable
 
 
 def test_entities_are_lists_or_stand_for_all_rows():

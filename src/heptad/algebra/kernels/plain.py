@@ -41,13 +41,13 @@ def kept(words: Words, ops: Words, units: NDArray[np.float64]) -> Words:
     return out
 
 
-def shown(rows: Words, t: int, ops: Words) -> NDArray[np.float64]:
-    """(columns, m): the numbers of rows that `kept` made, read at ``t``; NaN where a window has none.
+def shown(rows: Words, at: Words, t: int, ops: Words) -> NDArray[np.float64]:
+    """(columns, n): the numbers of rows ``at`` (n,) of those that `kept` made, read at ``t``; NaN where a window has none.
 
     A row may hold other words after its numbers.
     """
-    out = np.empty((len(ops), len(rows)))
-    _shown(rows, np.int64(t), ops, out, out.view(np.int64))
+    out = np.empty((len(ops), len(at)))
+    _shown(rows, at, np.int64(t), ops, out, out.view(np.int64))
     return out
 
 
@@ -78,12 +78,12 @@ def _kept(words, ops, units, bits, numbers):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _shown(rows, t, ops, numbers, bits):  # type: ignore[no-untyped-def]
+def _shown(rows, at, t, ops, numbers, bits):  # type: ignore[no-untyped-def]
     for c in range(len(ops)):
         if ops[c, 0] == _SINCE:
-            for i in range(len(rows)):
-                word = rows[i, c]
+            for i in range(len(at)):
+                word = rows[at[i], c]
                 numbers[c, i] = np.nan if word == _NO_MOST else np.float64(t - word) / 1e6
         else:
-            for i in range(len(rows)):
-                bits[c, i] = rows[i, c]
+            for i in range(len(at)):
+                bits[c, i] = rows[at[i], c]

@@ -43,7 +43,7 @@ class Blocked:
         self, items: NDArray[Any], columns: Mapping[str, NDArray[Any]], request: Mapping[str, Column], t: int
     ) -> Mask:
         """(m,): which items are blocked at t, by the values of ``names`` and what the request brings."""
-        truths = self._steps.truths(columns, request, np.full(len(items), t, np.int64))
+        truths = self._steps.truths(columns, request, t, len(items))
         lasting = [truth for truth, lasts in zip(truths, self._lasting, strict=True) if lasts]
         self._remember(items, lasting)
         return any_holds(truths, len(items))

@@ -16,7 +16,7 @@ Order = NDArray[np.int64]
 class Ranked(NamedTuple):
     """Candidates of one request: their ids and columns (m,), what the user has had before, and how many are asked for.
 
-    ``t`` is the request's time in microseconds.
+    ``t`` is the request's time in microseconds. Of ``seen`` only what is among the candidates matters.
     """
 
     items: NDArray[Any]

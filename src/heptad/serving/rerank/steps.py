@@ -67,17 +67,19 @@ class Steps:
         return any(isinstance(step, Unseen) for step in self._steps)
 
     def truths(
-        self, columns: Mapping[str, NDArray[Any]], request: Mapping[str, Column], t: NDArray[np.int64]
+        self, columns: Mapping[str, NDArray[Any]], request: Mapping[str, Column], t: int, m: int
     ) -> Truths:
-        """Every expression over m candidates, of one request or of many; t (m,) in microseconds."""
+        """Every expression over the m candidates of a request at t."""
 
         def leaf(node: Node) -> NDArray[Any]:
             name = str(node.value)
             if node.op == "column":
                 return columns[name]
-            return calendar(name, t) if node.op == "calendar" else brought(node, request.get(name), len(t))
+            if node.op == "calendar":
+                return calendar(name, np.full(m, t, np.int64))
+            return brought(node, request.get(name), m)
 
-        return [None if c is None else evaluate(_source(c), leaf, len(t)) for c in self._read]
+        return [None if c is None else evaluate(_source(c), leaf, m) for c in self._read]
 
     def shown(self, order: Order, scores: Vector, ranked: Ranked, truths: Truths, request_id: str) -> Shown:
         """The items of one answer: ``order`` (m,) are places of candidates by ``scores`` (m,), best first."""

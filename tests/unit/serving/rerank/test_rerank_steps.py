@@ -70,6 +70,12 @@ def test_filters_in_turn_are_a_plain_loop(rows, seen, n):
     assert found == expected
 
 
+@given(rows, st.lists(st.integers(0, 20)))
+def test_what_was_seen_matters_among_the_candidates_alone(rows, seen):
+    among = set(seen).intersection(row[0] for row in rows)
+    assert listed((hp.Unseen(),), rows, seen=among) == listed((hp.Unseen(),), rows, seen=seen)
+
+
 def test_a_cap_on_numbers_takes_nan_for_no_value():
     columns = {"year": np.array([1999.0, np.nan, np.nan, 1999.0])}
     four = Ranked(np.arange(4), columns, (), T, 4)
