@@ -99,6 +99,8 @@ def decoded(
     if strange.all():
         found = dictionary.values((-EDGE - 1 - words).ravel().tolist())
         return np.fromiter(found, object, len(found)).reshape(words.shape)
+    if present.all() and not strange.any():
+        return words.astype(object)
     plain = present & ~strange
     out[plain] = words[plain].tolist()
     out[strange] = np.fromiter(dictionary.values((-EDGE - 1 - words[strange]).tolist()), object)

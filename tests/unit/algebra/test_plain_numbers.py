@@ -29,7 +29,9 @@ def test_they_are_the_kernels_own(uses: list[tuple[str, int]], data: st.DataObje
     rows = data.draw(st.lists(st.lists(WORDS, min_size=width, max_size=width), max_size=4))
     words = np.array(rows, np.int64).reshape(len(rows), width)
     ops, units = plain.table(columns)
-    at = np.array(data.draw(st.lists(st.sampled_from(range(len(rows))), max_size=8) if rows else st.just([])), np.int64)
+    at = np.array(
+        data.draw(st.lists(st.sampled_from(range(len(rows))), max_size=8) if rows else st.just([])), np.int64
+    )
     found = plain.shown(plain.kept(words, ops, units), at, t, ops)
     words, times = words[at], np.full(len(at), t, np.int64)
     with np.errstate(all="ignore"):
