@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from contextlib import closing
@@ -24,13 +25,22 @@ PLAN = tiny.plan
 
 
 class Failing:
-    """A real store whose commits can be made to fail."""
+    """A real store whose commits can be made to fail, or to hang until they are told how to end.
+
+    Of those that hang ``inside`` has the names of their threads, and ``ends`` takes the error of each, None for none.
+    """
 
     def __init__(self, store) -> None:
-        self._store, self.broken = store, False
+        self._store, self.broken, self.hangs = store, False, False
+        self.inside, self.ends = queue.SimpleQueue(), queue.SimpleQueue()
         self.snapshot, self.saved, self.close = store.snapshot, store.saved, store.close
 
     def commit(self, change):
+        if self.hangs:
+            self.inside.put(threading.current_thread().name)
+            error = self.ends.get(timeout=30)
+            if error is not None:
+                raise error
         if self.broken:
             raise OSError("no space left on device")
         self._store.commit(change)
@@ -150,6 +160,39 @@ def test_a_store_that_fails_is_tried_by_the_writers_own_thread_until_it_works(pa
         time.sleep(0.01)
     assert counts() == [1.0]  # without another post
     assert names[-1] == "heptad-writer"
+
+
+def test_a_store_that_hangs_holds_up_the_disk_once(parts, monkeypatch):
+    """Until its time-out; from then on posts become durable while the writer's own thread waits for the store."""
+    writer, store, counts = parts
+    posted, written, append = threading.Event(), queue.SimpleQueue(), Tail.append
+
+    def appended(tail, *records):
+        posted.wait(30)
+        found = append(tail, *records)
+        written.put(found)
+        return found
+
+    monkeypatch.setattr(Tail, "append", appended)
+    store.hangs = True
+    first = writer.post("Sale", rows(1))
+    posted.set()  # the disk was not quicker than the post: its thread applies
+    assert store.inside.get(timeout=30) == "heptad-log-commit"
+    written.get(timeout=30)
+    second = writer.post("Sale", rows(2))
+    time.sleep(0.1)
+    assert written.empty(), "the disk is held up"
+    store.ends.put(TimeoutError("the store does not answer"))
+    with pytest.raises(StateError, match="safe in the log"):
+        first.result(30)
+    written.get(timeout=30)
+    assert store.inside.get(timeout=30) == "heptad-writer"
+    third = writer.post("Sale", rows(3))
+    written.get(timeout=30)  # durable, and nobody has told the store to go on
+    store.hangs = False
+    store.ends.put(None)
+    assert [post.result(30).verdicts for post in (second, third)] == [["accepted"], ["accepted"]]
+    assert counts() == [3.0]
 
 
 def test_what_waits_for_the_clock_enters_without_another_post(tmp_path):
