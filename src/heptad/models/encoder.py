@@ -108,9 +108,8 @@ class Encoder:
             raise DataError("encoder", "at least one column", "none", "declare a feature")
         first = next(iter(self.kinds))
         rows = len(_column(columns, first))
-        held = np.empty((self._width, rows))
-        matrix, position = held.T, 0
-        places, numbers = [], []  # numbers as the matrix has them are written all at once
+        matrix = np.zeros((self._width, rows)).T
+        position = 0
         for name, kind in self.kinds.items():
             values = _column(columns, name)
             if len(values) != rows:
@@ -122,14 +121,8 @@ class Encoder:
                 )
             lookup = self._lookups.get(name, {})
             width = len(lookup) if kind in _WIDE else 1
-            if kind == "number" and _is_plain(values):
-                places.append(position)
-                numbers.append(values)
-            else:
-                _WRITE[kind](name, values, lookup, matrix[:, position : position + width])
+            _WRITE[kind](name, values, lookup, matrix[:, position : position + width])
             position += width
-        if places:
-            held[places] = numbers
         return matrix
 
     def save(self, directory: Path) -> None:
@@ -150,11 +143,6 @@ class Encoder:
             {c["name"]: c["vocabulary"] for c in columns if c["vocabulary"] is not None},
             saved["trained_through"],
         )
-
-
-def _is_plain(values: Any) -> bool:
-    """Whether numbers are as the matrix has them."""
-    return type(values) is np.ndarray and values.dtype == np.float64 and values.ndim == 1
 
 
 def _write_number(name: str, values: Any, lookup: dict[Value, int], out: Matrix) -> None:

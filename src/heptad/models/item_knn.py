@@ -10,6 +10,7 @@ import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from heptad.errors import StateError
 from heptad.models.base import Matrix, Vector
 from heptad.models.files import read_arrays, write_arrays
 from heptad.models.gram import distinct, gram
@@ -79,8 +80,10 @@ class ItemKNN:
 
     def score(self, histories: Histories, items: Sequence[Ids]) -> list[Vector]:
         """For each history the scores of the given items; NaN for an unknown item."""
-        pairs = zip(self.scores(histories), items, strict=True)
-        return [self._vocabulary.select(row, ids) for row, ids in pairs]
+        pairs = zip(
+            histories, items, strict=True
+        )  # a row at a time: all together would be as many as histories
+        return [self._vocabulary.select(self.scores([history])[0], ids) for history, ids in pairs]
 
     def top(
         self, histories: Histories, k: int, exclude: Histories | None = None
@@ -100,8 +103,22 @@ class ItemKNN:
     def load(cls, directory: Path) -> Self:
         """Read what `save` wrote."""
         saved = read_arrays(directory / _FILE)
-        lists = (saved["start"], saved["target"], saved["similarity"])
-        return cls(Vocabulary(saved["items"]), *lists, int(saved["trained_through"]))
+        vocabulary, lists = Vocabulary(saved["items"]), (saved["start"], saved["target"], saved["similarity"])
+        if not _fit(len(vocabulary), *lists):  # the kernel goes where they point
+            raise StateError(
+                f"model file {_FILE}", f"neighbours of {len(vocabulary)} items, by their places", "lists that do not fit",
+                "load another version from the registry, or train again",
+            )  # fmt: skip
+        return cls(vocabulary, *lists, int(saved["trained_through"]))
+
+
+def _fit(items: int, start: Codes, target: Codes, similarity: Vector) -> bool:
+    """Whether each of the items has a list of items."""
+    return (
+        start.shape == (items + 1,)
+        and target.shape == similarity.shape == (start[-1],)
+        and bool(start[0] == 0 and (np.diff(start) >= 0).all() and ((target >= 0) & (target < items)).all())
+    )
 
 
 @numba.njit(cache=True, nogil=True)

@@ -331,10 +331,8 @@ class _Fetch:
         for name, (distinct, which) in texts.items():
             codes = which if of is None else which[of]
             out[name] = column = distinct[codes]
-            self._coded[id(column)] = (
-                Coded(distinct[:-1].tolist(), codes),
-                column,
-            )  # it may be a key of what is read next
+            # it may be a key of what is read next
+            self._coded[id(column)] = Coded(distinct[:-1].tolist(), codes), column
         return out
 
     def _keys(self, list_key: int | None, columns: tuple[Column, ...]) -> Keyed:

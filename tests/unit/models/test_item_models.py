@@ -138,6 +138,24 @@ def test_saving_and_loading_keeps_every_bit(family, tmp_path):
         family.load(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"target": [0, 3]}, {"target": [0, -1]}, {"target": [0]}, {"similarity": [1.0]},
+        {"start": [0, 1, 2]}, {"start": [0, 2, 1, 2]}, {"start": [1, 1, 1, 2]}, {"start": [0, 1, 1, 3]},
+    ],
+)  # fmt: skip
+def test_neighbours_that_are_no_items_are_refused(tmp_path, damage):
+    """The kernel that adds them up goes where they point."""
+    ids = Vocabulary(np.array([7, 8, 9]))
+    arrays = {"start": np.array([0, 1, 1, 2]), "target": np.array([1, 0]), "similarity": np.ones(2)}
+    ItemKNN(ids, *arrays.values(), 0).save(tmp_path)
+    assert ItemKNN.load(tmp_path).scores([[7, 9]]).tolist() == [[1.0, 1.0, 0.0]]
+    ItemKNN(ids, *(arrays | {name: np.array(new) for name, new in damage.items()}).values(), 0).save(tmp_path)
+    with pytest.raises(StateError, match="lists that do not fit"):
+        ItemKNN.load(tmp_path)
+
+
 def test_text_ids_work_and_survive_saving(family, tmp_path):
     users, items = [1, 1, 2, 2, 3, 3], np.array(["x", "y", "x", "z", "x", "y"], dtype=object)
     model = family.fit(users, items, trained_through=0)
