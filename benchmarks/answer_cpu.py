@@ -35,6 +35,12 @@ def spread(values: list[float]) -> dict[str, float]:
     return {f"p{q}": round(float(np.percentile(values, q)), 3) for q in (5, 50, 95)}
 
 
+def asked(folder: Path, requests: int) -> list[dict[str, Any]]:
+    """Bodies of requests, those to warm up with first."""
+    lines = (folder / "bodies.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines[: WARM + requests]]
+
+
 def by_stage(target: Target, profile: Profile, bodies: list[dict[str, Any]]) -> dict[str, Any]:
     """CPU ms of a whole answer and of each stage."""
     whole: list[float] = []
@@ -88,8 +94,7 @@ def main() -> None:
         folder = Path(name)
         store = f"embedded:{folder}/state"
         prepare(folder, events=given.events, users=USERS, items=ITEMS, store=store)
-        lines = (folder / "bodies.jsonl").read_text(encoding="utf-8").splitlines()
-        bodies = [json.loads(line) for line in lines[: WARM + given.requests]]
+        bodies = asked(folder, given.requests)
         target, profile = deployment(folder, store)
         result = {
             "id": "answer", "machine": machine(), "unit": "milliseconds", "load": {"events": given.events},

@@ -36,6 +36,8 @@ from heptad.times import DAY, SECOND
 
 HERE = Path(__file__).parent
 SYSTEM = HERE / "rank_system.py"
+#: heptad's sources of this tree.
+SOURCE = HERE.parent / "src"
 DEVICES, CATEGORIES, DAYS = ("phone", "laptop", "tablet"), 40, 30
 TREES, LEAVES = 200, 63
 MODEL_USERS, MODEL_ITEMS = 100, 500
@@ -156,14 +158,21 @@ def made(target: Target, running: Service, folder: Path, users: int, items: int)
     return Scorer(encoder, model, retriever, system.plan.hash)
 
 
+def of_source(source: Path) -> dict[str, str]:
+    """The environment of a process that loads heptad from there."""
+    return os.environ | {"PYTHONPATH": str(source)}
+
+
 @contextmanager
-def server(folder: Path, *, deadline: str = "2s", words: tuple[str, ...] = ()) -> Iterator[tuple[str, int]]:
+def server(
+    folder: Path, *, deadline: str = "2s", words: tuple[str, ...] = (), source: Path = SOURCE
+) -> Iterator[tuple[str, int]]:
     """`heptad serve` on the prepared folder: its address and its process id; stopped at the end."""
     command = [
         sys.executable, "-c", "from heptad.cli.main import main; main()", "serve", str(SYSTEM),
         "--config", str(folder / "heptad.toml"), "--port", "0", "--deadline", deadline, *words,
     ]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder, env=of_source(source))
     try:
         if process.stdout is None:
             raise SystemExit("a server without output")
@@ -198,9 +207,9 @@ def bench_serve(url: str, folder: Path, *words: str) -> dict[str, Any]:
     return found
 
 
-def loaded(folder: Path, *words: str, workers: tuple[str, ...] = ()) -> dict[str, Any]:
+def loaded(folder: Path, *words: str, workers: tuple[str, ...] = (), source: Path = SOURCE) -> dict[str, Any]:
     """What bench-serve says of a server of its own, and the server's processor time and memory meanwhile."""
-    with server(folder, words=workers) as (url, pid):
+    with server(folder, words=workers, source=source) as (url, pid):
         bench_serve(url, folder, "--rate", "20", "--seconds", "5", "--warm-up", "0")  # caches and connections
         cpu, begin = cpu_seconds(pid), time.perf_counter()
         found = bench_serve(url, folder, *words)
