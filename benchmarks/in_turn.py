@@ -4,7 +4,7 @@
 
 B6's deployment, made once by this tree. In each round, whose order alternates: `Service.rank` in a process of its own, by
 its thread's clock and by stage; then `heptad serve --workers 2` under an open loop at the stated rate. Medians over the
-rounds, and all of them in the file. A commit whose state or plan differs answers from none of it, and ends this.
+rounds, and all of them in the file. The commit must read this tree's state and model: the same plan, the same formats.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ from rank_request import ITEMS, USERS
 _STAGES = """
 import json, sys
 from pathlib import Path
+import heptad
+if not Path(heptad.__file__).is_relative_to(sys.argv[3]):
+    sys.exit(f"heptad of {heptad.__file__} instead of {sys.argv[3]}")
 from answer_cpu import asked, by_stage
 from rank_deployment import deployment
 folder = Path(sys.argv[1])
@@ -57,9 +60,11 @@ def source_at(commit: str) -> Iterator[Path]:
 def stages(folder: Path, source: Path, requests: int) -> dict[str, float]:
     """Median CPU ms of a whole answer and of each stage."""
     done = subprocess.run(
-        [sys.executable, "-c", _STAGES, str(folder), str(requests)],
-        stdout=subprocess.PIPE, text=True, cwd=HERE, env=of_source(source), check=True,
+        [sys.executable, "-c", _STAGES, str(folder), str(requests), str(source)],
+        stdout=subprocess.PIPE, text=True, cwd=HERE, env=of_source(source),
     )  # fmt: skip
+    if done.returncode:
+        sys.exit(f"heptad of {source} does not answer, see above. Fix: a commit of the same plan and formats")
     found: dict[str, dict[str, float]] = json.loads(done.stdout.splitlines()[-1])
     return {name: spread["p50"] for name, spread in found.items()}
 
@@ -76,6 +81,7 @@ def under_load(folder: Path, source: Path, rate: float, seconds: float) -> dict[
 
 
 def medians(rounds: list[dict[str, float]]) -> dict[str, float]:
+    """Of each number over the rounds."""
     return {name: round(median(one[name] for one in rounds), 3) for name in rounds[0]}
 
 
